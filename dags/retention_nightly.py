@@ -1,0 +1,68 @@
+"""Every night: orders in, segment lists out."""
+
+from __future__ import annotations
+
+from airflow.sdk import CronTriggerTimetable, chain, dag
+from retention_tasks import (
+    AS_OF,
+    activate,
+    build_features,
+    build_staging,
+    check_features,
+    destinations,
+    finish,
+    ingest,
+    match_segments,
+    open_,
+    report,
+    score,
+)
+
+DOC = """
+### The night of a shop
+
+Reads what is new at the sources, builds the features of every customer, scores churn and value, decides who stands on
+which list, and brings the lists to the destinations. **as_of** is the start of a day in shop time: only what happened
+before it counts.
+
+| when this is red | it means | do this |
+| --- | --- | --- |
+| `ingest.extract`, `ingest.land` | a file or an API could not be read | mend what the message names, then clear the task |
+| `build_staging`, `build_features` | dbt stopped, or a data test failed | see `var/logs/dbt/dbt.log`; clear the task when it is mended |
+| `check_features` | the data look like an accident | compare with the last good night on the report; nothing was sent |
+| `score` | the model's file was changed | run `retention_training` |
+| `activate.plan` | the guard holds a plan that looks like an accident | approve it by its hash, or mend the cause |
+| `activate.push` | the tool refused or did not answer | clear the task: it sends only what is still missing |
+
+Clearing or triggering again is always safe: the same as_of gives the same result, and nothing is sent twice.
+Yesterday's lists stay untouched until a night has passed its gate and its guard.
+"""
+
+
+@dag(
+    # Without a start_date: a DAG that is switched on waits for its next hour instead of running at once.
+    schedule=CronTriggerTimetable("0 3 * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    params={"as_of": AS_OF},
+    tags=["regulars", "nightly"],
+    default_args={"owner": "regulars"},
+    description="Orders in, segment lists out",
+    doc_md=DOC,
+)
+def retention_nightly() -> None:
+    as_of = open_("night")
+    ingested = ingest(as_of, "night")
+    staged = build_staging(as_of, "night")
+    features = build_features(as_of, "night")
+    gate = check_features(as_of)
+    scored = score(as_of)
+    matched = match_segments(as_of)
+    names = destinations()
+    activated = activate.partial(as_of=as_of).expand(destination=names)
+    reported = report(as_of)
+    chain(as_of, ingested, staged, features, gate, scored, matched, names, activated, reported)
+    chain([reported, activated], finish(as_of, "night"))
+
+
+retention_nightly()

@@ -1,0 +1,218 @@
+"""The tasks that the DAGs are made of: each calls one function of one stage, imported inside so that parsing is quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, timedelta
+from functools import wraps
+from typing import Any
+
+from airflow.sdk import Param, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
+
+WRITER_POOL = "warehouse_writer"
+RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
+"""For tasks that talk to the world outside; the others would fail the same way twice."""
+
+AS_OF = Param(
+    None,
+    type=["null", "string"],
+    format="date",
+    title="as_of",
+    description="Only events before the start of this day in shop time count. Empty: the shop's date when the run starts.",
+)
+
+
+def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
+    """End a task at once on an error that a retry cannot mend, and show its text without a traceback."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from regulars.errors import RegularsError, TryAgain
+
+        try:
+            return function(*args, **kwargs)
+        except TryAgain:
+            raise
+        except RegularsError as error:
+            raise AirflowFailException(str(error)) from None
+
+    return run
+
+
+def _home() -> Any:
+    from regulars.home import Home
+
+    return Home.from_environment()
+
+
+@task(task_id="open")
+@worth_retrying_or_final
+def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
+    """Make this the home's active run; gives the as_of to all other tasks."""
+    from regulars.clock import shop_date
+    from regulars.run import open_run
+    from regulars.settings import HomeSettings
+
+    home = _home()
+    shop = HomeSettings(home).shop
+    given = (params or {}).get("as_of")
+    started_at = dag_run.run_after.astimezone(UTC).replace(tzinfo=None)
+    as_of = date.fromisoformat(given) if given else shop.today or shop_date(started_at, shop.time_zone)
+    open_run(home, kind, as_of)
+    return as_of.isoformat()
+
+
+@task
+@worth_retrying_or_final
+def sources() -> list[str]:
+    """Names of the sources in config/sources.yml."""
+    from ingestion.source import source_names
+
+    return source_names(_home())
+
+
+@task(map_index_template="{{ source }}", **RETRY)
+@worth_retrying_or_final
+def extract(source: str, as_of: str, kind: str) -> str:
+    """Read what is new at one source into Parquet; the warehouse is not touched."""
+    from airflow.sdk import get_current_context
+    from ingestion.extraction import extract_source
+
+    get_current_context()["source"] = source
+    extract_source(_home(), source, date.fromisoformat(as_of), kind)
+    return source
+
+
+@task(map_index_template="{{ source }}", pool=WRITER_POOL)
+@worth_retrying_or_final
+def land(source: str, as_of: str, kind: str) -> None:
+    """Write one source's extract to raw: whole, once, and with its account."""
+    from airflow.sdk import get_current_context
+    from ingestion.landing import land_source
+
+    get_current_context()["source"] = source
+    land_source(_home(), source, date.fromisoformat(as_of), kind)
+
+
+@task_group
+def ingest(as_of: str, kind: str) -> None:
+    land.partial(as_of=as_of, kind=kind).expand(source=extract.partial(as_of=as_of, kind=kind).expand(source=sources()))
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def build_staging(as_of: str, kind: str) -> None:
+    """dbt: raw → staging and intermediate, with its tests."""
+    from regulars.features import build_staging as build
+
+    build(_home(), date.fromisoformat(as_of), kind)
+
+
+@task
+@worth_retrying_or_final
+def past_cutoffs(as_of: str) -> list[str]:
+    """Past as_of dates to learn from."""
+    from models.training_cutoffs import cutoffs_of_home
+
+    return [day.isoformat() for day in cutoffs_of_home(_home(), date.fromisoformat(as_of))]
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None) -> None:
+    """dbt: customer features of the night, or features and outcomes of past cutoffs, with their tests."""
+    from regulars.features import build_features as build
+
+    build(_home(), date.fromisoformat(as_of), kind, [date.fromisoformat(day) for day in cutoffs or []])
+
+
+@task
+@worth_retrying_or_final
+def train(as_of: str) -> None:
+    """Train, evaluate against the baselines on a held-out cutoff, and promote when not worse."""
+    from models.train import train as train_models
+
+    train_models(_home(), date.fromisoformat(as_of), "training")
+
+
+@task
+@worth_retrying_or_final
+def check_features(as_of: str) -> None:
+    """The gate: when the profile of the features looks wrong, the night ends here and sends nothing."""
+    from quality.gate import check_features as check
+
+    check(_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def score(as_of: str) -> None:
+    """Churn probability and expected value of every customer."""
+    from scoring.score import score as score_customers
+
+    score_customers(_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def match_segments(as_of: str) -> None:
+    """Who fits which segment, who stands on which list, who is contacted tonight."""
+    from scoring.match import match
+
+    match(_home(), date.fromisoformat(as_of), "night")
+
+
+@task
+@worth_retrying_or_final
+def destinations() -> list[str]:
+    """Names of the destinations in config/destinations.yml."""
+    from activation.destination import destination_names
+
+    return destination_names(_home())
+
+
+@task(map_index_template="{{ destination }}", **RETRY)
+@worth_retrying_or_final
+def plan(destination: str, as_of: str) -> str:
+    """What would change at one destination, held against the guard; nothing is sent."""
+    from activation.sync import plan_destination
+    from airflow.sdk import get_current_context
+
+    get_current_context()["destination"] = destination
+    plan_destination(_home(), date.fromisoformat(as_of), "night", destination)
+    return destination
+
+
+@task(map_index_template="{{ destination }}", **RETRY)
+@worth_retrying_or_final
+def push(destination: str, as_of: str) -> None:
+    """Bring the planned changes to one destination, read them back, and write them to the ledger."""
+    from activation.sync import push_destination
+    from airflow.sdk import get_current_context
+
+    get_current_context()["destination"] = destination
+    push_destination(_home(), date.fromisoformat(as_of), "night", destination)
+
+
+@task_group
+def activate(destination: str, as_of: str) -> None:
+    push(plan(destination, as_of), as_of)
+
+
+@task(trigger_rule="all_done")
+@worth_retrying_or_final
+def report(as_of: str) -> None:
+    """The page for people. It is written on a red night too, and says what is missing."""
+    from reporting.report import write_report
+
+    write_report(_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def finish(as_of: str, kind: str) -> None:
+    """Publish the read-only copy of the warehouse and close the run."""
+    from regulars.run import finish_run
+
+    finish_run(_home(), date.fromisoformat(as_of), kind)

@@ -1,0 +1,94 @@
+"""Run dbt for a list of as_of dates: raw → staging → features."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from regulars.errors import GateFailed, RegularsError
+from regulars.run import Run
+from regulars.tables import AS_OF_DATES, PARAMETERS
+from regulars.warehouse import Warehouse, open_warehouse
+
+PROJECT = Path(__file__).resolve().parent.parent / "dbt"
+LAYERS = ("staging", "features")
+
+
+class BuildFailed(RegularsError):
+    """dbt could not build a model."""
+
+
+def set_as_of_dates(warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, datetime, str]]) -> None:
+    """Fill the control tables for the next build with (as_of_date, known_until, purpose) and the home's parameters."""
+    shop, prediction = run.settings.shop, run.settings.prediction
+    parameters = {
+        "time_zone": shop.time_zone,
+        "currency": shop.currency,
+        "churn_horizon_days": prediction.churn_horizon_days,
+        "value_horizon_days": prediction.value_horizon_days,
+        "formula_lifespan_years": prediction.formula_lifespan_years,
+        "outcomes_until": run.as_of,
+    }
+    rows = [{"as_of_date": day, "known_until": known_until, "purpose": purpose} for day, known_until, purpose in dates]
+    with warehouse.transaction():
+        warehouse.execute(f"delete from {AS_OF_DATES.qualified_name}")
+        warehouse.append(AS_OF_DATES, pa.Table.from_pylist(rows))
+        warehouse.execute(f"delete from {PARAMETERS.qualified_name}")
+        warehouse.append(PARAMETERS, pa.Table.from_pylist([parameters]))
+
+
+def build(run: Run, layer: str) -> None:
+    """Build one layer with dbt in a process of its own, tests included.
+
+    Raises:
+        GateFailed: a data test failed; what it found stands in the message.
+        BuildFailed: a model could not be built.
+    """
+    with open_warehouse(run.home):
+        pass  # makes the tables that dbt reads, on a first night
+    target = run.home.var / "dbt" / "target"
+    logs = run.home.logs / "dbt"
+    for folder in (target, logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    environment = os.environ | {
+        "REGULARS_WAREHOUSE": str(run.home.warehouse),
+        "DBT_TARGET_PATH": str(target),
+        "DBT_LOG_PATH": str(logs),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_PROJECT_DIR": str(PROJECT),
+        "DO_NOT_TRACK": "1",
+    }
+    results_file = target / "run_results.json"
+    results_file.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
+    done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    results = _results(results_file)
+    failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+    if done.returncode == 0 and not failed:
+        models = [result for result in results if result["unique_id"].startswith("model.")]
+        run.summary = f"{len(models)} models, {len(results) - len(models)} tests"
+        return
+    if failed and all(result["status"] == "fail" for result in failed):
+        found = "; ".join(f"{_name(result)} found {result['failures']} rows" for result in failed[:5])
+        raise GateFailed(f"{len(failed)} data tests of the layer {layer} failed: {found}. Nothing was sent. See {logs / 'dbt.log'}")
+    broken = next((f"{_name(result)} could not be built" for result in failed), "dbt did not start")
+    raise BuildFailed(f"dbt, layer {layer}: {broken}; the reason stands in {logs / 'dbt.log'}")
+
+
+def _results(file: Path) -> list[dict[str, Any]]:
+    if not file.exists():
+        return []
+    results: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
+    return results
+
+
+def _name(result: dict[str, Any]) -> str:
+    return str(result["unique_id"]).split(".")[2]

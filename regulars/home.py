@@ -1,0 +1,87 @@
+"""A home: one shop's configuration and data, in one folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from regulars.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one shop: `config/` is edited by people, `var/` is written by Regulars alone."""
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> Home:
+        """The home that REGULARS_HOME names, else the current folder.
+
+        Raises:
+            ConfigurationError: the folder holds no `config/`.
+        """
+        return cls.at(Path(os.environ.get("REGULARS_HOME") or "."))
+
+    @classmethod
+    def at(cls, path: Path) -> Home:
+        home = cls(path.expanduser().resolve())
+        if not home.config.is_dir():
+            raise ConfigurationError(
+                f"{home.path} is no home: it has no folder config/. Set REGULARS_HOME to a home, "
+                f"or write one with `python -m regulars init {path}`"
+            )
+        return home
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config"
+
+    @property
+    def var(self) -> Path:
+        return self.path / "var"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file of the embedded warehouse."""
+        return self.var / "warehouse.duckdb"
+
+    @property
+    def published_warehouse(self) -> Path:
+        """The read-only copy that people query: no table of the schema `private` is in it."""
+        return self.var / "published.duckdb"
+
+    @property
+    def state(self) -> Path:
+        """The SQLite file of plans, ledger, approvals and control-group arms."""
+        return self.var / "state" / "state.sqlite"
+
+    @property
+    def extracts(self) -> Path:
+        return self.var / "extracts"
+
+    @property
+    def models(self) -> Path:
+        return self.var / "models"
+
+    @property
+    def lists(self) -> Path:
+        return self.var / "lists"
+
+    @property
+    def rebuilds(self) -> Path:
+        return self.var / "rebuilds"
+
+    @property
+    def reports(self) -> Path:
+        return self.var / "reports"
+
+    @property
+    def logs(self) -> Path:
+        return self.var / "logs"
+
+    def private_folder(self, path: Path) -> Path:
+        """`path`, made with mode 0700 when it is missing."""
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return path

@@ -1,0 +1,187 @@
+"""A run: one night or one training of a home, from its opening to its end, over all processes that work for it.
+
+A run that died is resumed by the next command for the same as_of: it keeps its run_id and its known_at, so that what
+is written again is the same. A run may only write while it is the home's active run; one that was overtaken stops.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Literal
+
+from regulars import clock
+from regulars.errors import RegularsError, TryAgain
+from regulars.home import Home
+from regulars.progress import report_failure, say
+from regulars.settings import HomeSettings
+from regulars.state import State
+from regulars.warehouse import open_warehouse
+
+Kind = Literal["night", "training"]
+
+OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status = 'open'"
+QUIET_SECONDS = 120.0
+"""Between two tasks no process of a run need be alive; after so long without a step it counts as dead."""
+
+
+@dataclass
+class Run:
+    """What a stage is told: the home, its settings, and the run's as_of, run_id and known_at.
+
+    `summary` is what the stage did, in words and figures for the person who watches; never personal data.
+    """
+
+    home: Home
+    settings: HomeSettings
+    state: State
+    run_id: str
+    kind: Kind
+    as_of: date
+    known_at: datetime
+    summary: str = field(default="")
+
+
+def open_run(home: Home, kind: Kind, as_of: date) -> Run:
+    """Make the run of (kind, as_of) the home's active one, resuming it when it is open already.
+
+    Raises:
+        TryAgain: another run of the home is at work.
+    """
+    settings = HomeSettings(home)
+    state = State(home.state)
+    moment = clock.now()
+    with state.transaction() as connection:
+        for other in connection.execute("select * from runs where status = 'open'").fetchall():
+            is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
+            if other["worker"] != _worker(os.getpid()) and _is_at_work(connection, other) and not (is_same and _is_dead(other)):
+                raise TryAgain(
+                    f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {other['started_at'][:16]} UTC "
+                    f"(process {other['worker'].split('@')[0]}); wait for it to end, then try again"
+                )
+            if not is_same:
+                connection.execute("update runs set status = 'failed' where run_id = ?", [other["run_id"]])
+        row = connection.execute(OPEN_RUN, [kind, as_of.isoformat()]).fetchone()
+        if row is None:
+            earlier = connection.execute(
+                "select count(*) from runs where kind = ? and as_of_date = ?", [kind, as_of.isoformat()]
+            ).fetchone()
+            run_id = f"{kind}-{as_of}-{earlier[0] + 1}"
+            connection.execute(
+                "insert into runs values (?, ?, ?, ?, 'open', ?, ?)",
+                [run_id, kind, as_of.isoformat(), moment.isoformat(), _worker(os.getpid()), time.time()],
+            )
+            known_at = moment
+        else:
+            run_id, known_at = row["run_id"], datetime.fromisoformat(row["started_at"])
+            _touch(connection, run_id)
+    return Run(home, settings, state, run_id, kind, as_of, known_at)
+
+
+def resume_run(home: Home, kind: Kind, as_of: date) -> Run:
+    """The open run of (kind, as_of); opened first when there is none, as by a stage's command used by hand."""
+    state = State(home.state)
+    with state.connection() as connection:
+        row = connection.execute(OPEN_RUN, [kind, as_of.isoformat()]).fetchone()
+    if row is None:
+        return open_run(home, kind, as_of)
+    return Run(home, HomeSettings(home), state, row["run_id"], kind, as_of, datetime.fromisoformat(row["started_at"]))
+
+
+def close_run(run: Run, status: Literal["done", "failed"] = "done") -> None:
+    with run.state.transaction() as connection:
+        connection.execute("update runs set status = ? where run_id = ?", [status, run.run_id])
+
+
+def finish_run(home: Home, as_of: date, kind: Kind) -> None:
+    """Publish the warehouse's read-only copy and close the run."""
+    with step(home, "publish", kind, as_of) as run:
+        with open_warehouse(home) as warehouse:
+            warehouse.publish()
+        run.summary = f"for people to query: {home.published_warehouse}"
+    close_run(run)
+
+
+@contextmanager
+def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
+    """One step of a run: shows progress, records the outcome, and stops a run that was overtaken.
+
+    Raises:
+        TryAgain: another run of the home is at work, or has overtaken this one.
+    """
+    begun = time.monotonic()
+    run: Run | None = None
+    try:
+        run = resume_run(home, kind, as_of)
+        with run.state.transaction() as connection:
+            _touch(connection, run.run_id)
+            connection.execute("insert or replace into steps values (?, ?, 'running', null, null, null)", [run.run_id, name])
+        say(f"  ▸ {name}")
+        yield run
+        # A run that was overtaken meanwhile must not look as if it had done its work.
+        _refuse_when_overtaken(run)
+    except BaseException as error:
+        code = error.exit_code if isinstance(error, RegularsError) else 1
+        # A message of a library may quote personal data; only our own errors are known to hold none.
+        shown = str(error) if isinstance(error, RegularsError) else f"{type(error).__name__} in {_place(error)}"
+        if run is not None:
+            _record(run, name, "failed", time.monotonic() - begun, shown, code)
+        say(f"  ✗ {name:<24} {shown}")
+        report_failure(f"{name}: {shown}", code)
+        raise
+    seconds = time.monotonic() - begun
+    _record(run, name, "done", seconds, run.summary, 0)
+    say(f"  ✓ {name:<24} {seconds:6.1f} s  {run.summary}")
+
+
+def _refuse_when_overtaken(run: Run) -> None:
+    with run.state.connection() as connection:
+        status = connection.execute("select status from runs where run_id = ?", [run.run_id]).fetchone()["status"]
+    if status != "open":
+        raise TryAgain(f"the run {run.run_id} was overtaken by another one; nothing of it counts")
+
+
+def _record(run: Run, name: str, status: str, seconds: float, summary: str, exit_code: int) -> None:
+    with run.state.transaction() as connection:
+        values = [run.run_id, name, status, seconds, summary, exit_code]
+        connection.execute("insert or replace into steps values (?, ?, ?, ?, ?, ?)", values)
+        _touch(connection, run.run_id)
+
+
+def _touch(connection: sqlite3.Connection, run_id: str) -> None:
+    connection.execute("update runs set worker = ?, touched_at = ? where run_id = ?", [_worker(os.getpid()), time.time(), run_id])
+
+
+def _is_at_work(connection: sqlite3.Connection, run: sqlite3.Row) -> bool:
+    if not _is_dead(run):
+        return True
+    unfinished = "select 1 from steps where run_id = ? and status in ('running', 'failed')"
+    died_in_a_step = connection.execute(unfinished, [run["run_id"]]).fetchone()
+    return not died_in_a_step and time.time() - run["touched_at"] < QUIET_SECONDS
+
+
+def _is_dead(run: sqlite3.Row) -> bool:
+    return bool(run["worker"] != _worker(int(run["worker"].split("@")[0])))
+
+
+def _worker(process_id: int) -> str:
+    """A process as `number@start`, so that a later process with the same number is told apart; `number@` when it is gone."""
+    try:
+        # The name of the program, in brackets, may hold blanks: count the fields after it.
+        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return f"{process_id}@"
+    return f"{process_id}@" if fields[0] == "Z" else f"{process_id}@{fields[19]}"
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1] if frames else None)
+    return f"{Path(last.filename).name}:{last.lineno}" if last else "an unknown place"

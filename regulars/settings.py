@@ -1,0 +1,85 @@
+"""What a home's configuration says, as far as every stage needs it. Sources and destinations keep their own settings."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field
+
+from regulars.home import Home
+from regulars.yaml_file import Settings, YamlFile
+
+
+def _known_time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/London") from None
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$", description="ISO 4217 code")]
+
+
+class ShopSettings(Settings):
+    """config/shop.yml"""
+
+    name: str = Field(description="Name of the shop, as it stands on the report.")
+    time_zone: TimeZone = Field(description="IANA time zone in which the shop's days begin.")
+    currency: Currency = Field(description="Currency in which amounts are reported.")
+    today: date | None = Field(
+        default=None, description="For a shop whose calendar stands still, such as a sample: as_of of a run that is given none."
+    )
+
+
+class TrainingSettings(Settings):
+    """What the weekly training learns from."""
+
+    cutoffs_count: int = Field(default=16, ge=1, le=60, description="Past cutoffs that are pooled, the latest first.")
+    cutoff_step_days: int = Field(default=28, ge=1, le=365, description="Days between two cutoffs.")
+    min_history_days: int = Field(default=90, ge=1, le=3650, description="Days of history that a cutoff needs before it.")
+    max_rows: int = Field(default=500_000, ge=1_000, description="Customers times cutoffs above which whole customers are sampled.")
+    min_customers: int = Field(default=500, ge=1, description="Customers below which no model is trained; the formula scores.")
+    min_outcomes: int = Field(
+        default=100, ge=1, description="Customers of either outcome, churned or not, below which no model is trained."
+    )
+    retrain_after_days: int = Field(default=7, ge=1, description="Age of the promoted model at which a night trains first.")
+    promotion_tolerance: float = Field(
+        default=0.02,
+        ge=0.0,
+        le=1.0,
+        description="Share by which a new model may miss the best baseline's log loss, RMSE or Gini and still be promoted.",
+    )
+
+
+class PredictionSettings(Settings):
+    """config/prediction.yml"""
+
+    churn_horizon_days: int = Field(default=90, ge=1, le=730, description="Days without an order that mean churn.")
+    value_horizon_days: int = Field(default=365, ge=1, le=1095, description="Days over which the expected value counts.")
+    formula_lifespan_years: float = Field(default=2.0, ge=1.0, le=3.0, description="Lifespan in the classical formula.")
+    training: TrainingSettings = TrainingSettings()
+
+
+class HomeSettings:
+    """The validated configuration of one home.
+
+    Raises:
+        ConfigurationError: with file, line and key, at construction.
+    """
+
+    def __init__(self, home: Home):
+        self.home = home
+        self.shop = YamlFile(home.config / "shop.yml").validated(ShopSettings)
+        self.prediction = YamlFile(home.config / "prediction.yml").validated(PredictionSettings)
+
+    def config_hash(self) -> str:
+        """SHA-256 over all YAML files of the configuration, names and bytes."""
+        digest = hashlib.sha256()
+        for file in sorted(self.home.config.rglob("*.yml")):
+            digest.update(str(file.relative_to(self.home.config)).encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()

@@ -1,0 +1,112 @@
+"""The state: small, transactional, and never rewound with a restored warehouse.
+
+Runs and their steps, plans, the ledger, approvals and control-group arms. SQLite in write-ahead mode with full
+synchronisation: what was committed survives a crash of the machine.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+SCHEMA = """
+create table if not exists runs (
+    run_id text primary key,
+    kind text not null,                  -- night or training
+    as_of_date text not null,
+    started_at text not null,            -- UTC; stands as known_at on every fact that the run learns
+    status text not null,                -- open, done or failed
+    worker text not null,                -- process that last worked for it, see regulars.run
+    touched_at real not null             -- seconds since the epoch; when it last did
+);
+create table if not exists steps (
+    run_id text not null,
+    step text not null,
+    status text not null,                -- running, done or failed
+    seconds real,
+    summary text,                        -- what was done, or the error
+    exit_code integer,
+    primary key (run_id, step)
+);
+create table if not exists home_keys (
+    name text primary key,
+    value text not null                  -- salt of the control-group hash; never changes
+);
+create table if not exists control_arms (
+    person text not null,                -- customer_id
+    segment text not null,
+    arm text not null check (arm in ('treatment', 'control')),
+    assigned_on text not null,           -- as_of of first sight
+    primary key (person, segment)
+);
+create table if not exists plans (
+    plan_sha256 text primary key,
+    destination text not null,
+    as_of_date text not null,
+    body text not null,                  -- JSON of customer_ids and their fields' hashes; no personal data
+    status text not null                 -- planned, pushing, done, stopped or superseded
+);
+create table if not exists ledger (
+    position integer primary key autoincrement,
+    destination text not null,
+    segment text not null,
+    customer_id text not null,
+    action text not null check (action in ('enter', 'leave', 'update')),
+    content_hash text not null,          -- of the fields sent, so that an unchanged contact is not sent again
+    plan_sha256 text not null,
+    as_of_date text not null
+);
+create index if not exists ledger_by_list on ledger (destination, segment, customer_id, position);
+create table if not exists approvals (
+    plan_sha256 text not null,
+    approved_at text not null,           -- UTC; a plan that the guard stopped may be pushed for 24 hours from here
+    primary key (plan_sha256, approved_at)
+);
+create table if not exists refusals (
+    destination text not null,
+    as_of_date text not null,
+    customer_id text not null,
+    reason text not null,                -- why the tool refused the contact; tried again the next night
+    primary key (destination, as_of_date, customer_id)
+);
+create table if not exists sent_nights (
+    destination text not null,
+    as_of_date text not null,
+    plan_sha256 text not null,
+    primary key (destination, as_of_date)
+);
+"""
+
+
+class State:
+    """The state database of a home, opened for one short piece of work at a time."""
+
+    def __init__(self, file: Path):
+        self._file = file
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.connection() as connection:
+            connection.execute("pragma journal_mode = wal")
+            connection.executescript(SCHEMA)
+        file.chmod(0o600)
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection on which every statement commits by itself."""
+        with closing(sqlite3.connect(self._file, timeout=60, isolation_level=None)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("pragma synchronous = full")
+            yield connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One transaction that begins with the write lock: commits at the end, rolls back on any error."""
+        with self.connection() as connection:
+            connection.execute("begin immediate")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("rollback")
+                raise
+            connection.execute("commit")

@@ -1,0 +1,155 @@
+"""The embedded default: one DuckDB file, one writer process at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from regulars.errors import RegularsError
+from regulars.file_lock import FileLock
+from regulars.home import Home
+from regulars.tables import ColumnType, Table, all_tables
+
+COLUMN_TYPES: dict[ColumnType, str] = {
+    "text": "varchar",
+    "integer": "bigint",
+    "double": "double",
+    "amount": "decimal(18, 4)",
+    "timestamp": "timestamp",
+    "date": "date",
+    "boolean": "boolean",
+    "bytes": "blob",
+}
+
+WRITER_WAIT_SECONDS = 60.0
+UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
+
+
+class DuckDBWarehouse:
+    """See `regulars.warehouse.Warehouse`. A writer holds `warehouse.lock` beside the file while it is open."""
+
+    def __init__(self, home: Home, *, read_only: bool = False):
+        self._home = home
+        self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)
+        home.private_folder(home.var)
+        if not read_only or not home.warehouse.exists():
+            self._lock.acquire()
+        try:
+            self._connection = connect(home.warehouse, read_only=read_only and home.warehouse.exists())
+            if not read_only:
+                home.warehouse.chmod(0o600)
+                self._create_tables()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> DuckDBWarehouse:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._connection.close()
+        self._lock.release()
+
+    def _create_tables(self) -> None:
+        existing = {f"{schema}.{name}" for schema, name in self.rows("select table_schema, table_name from information_schema.tables")}
+        for table in all_tables():
+            if table.written_by == "dbt" or table.qualified_name in existing:
+                continue
+            columns = ", ".join(f"{c.name} {COLUMN_TYPES[c.type]}{'' if c.nullable else ' not null'}" for c in table.columns)
+            self.execute(f"create schema if not exists {table.schema}")
+            self.execute(f"create table if not exists {table.qualified_name} ({columns})")
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        self._connection.execute(sql, list(parameters))
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
+        return self._connection.execute(sql, list(parameters)).to_arrow_table()
+
+    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+        with self._connection.cursor() as cursor:
+            reader = cursor.execute(sql, list(parameters)).to_arrow_reader(rows_per_batch)
+            if reader is not None:
+                yield from reader
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.begin()
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        self._connection.commit()
+
+    def exists(self, table: Table | str) -> bool:
+        schema, name = (table if isinstance(table, str) else table.qualified_name).split(".")
+        found = self.rows("select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, name])
+        return bool(found)
+
+    def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
+        self.execute(f"create or replace temporary table {name} as select * from read_parquet(?)", [[str(file) for file in parquet_files]])
+
+    def append(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
+        self._append(table.qualified_name, pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
+
+    def append_temporary(self, name: str, rows: pa.Table) -> None:
+        self._append(name, rows)
+
+    def _append(self, name: str, rows: pa.Table) -> None:
+        self._connection.register("appended_rows", rows)
+        try:
+            self._connection.execute(f"insert into {name} by name select * from appended_rows")
+        finally:
+            self._connection.unregister("appended_rows")
+
+    def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
+        if not table.slice_by:
+            raise RegularsError(f"{table.qualified_name} has no slices to replace")
+        written = 0
+        with self.transaction():
+            self.execute(f"delete from {table.qualified_name} where {table.slice_by} = ?", [value])
+            for batch in batches:
+                self.append(table, batch)
+                written += batch.num_rows
+        return written
+
+    def publish(self) -> None:
+        aside = self._home.published_warehouse.with_suffix(".new")
+        aside.unlink(missing_ok=True)
+        tables = self.rows(
+            "select table_schema, table_name from information_schema.tables "
+            "where table_catalog = current_database() and table_type = 'BASE TABLE' order by 1, 2"
+        )
+        self.execute(f"attach '{aside}' as published")
+        try:
+            for schema, name in tables:
+                if schema in UNPUBLISHED_SCHEMAS:
+                    continue
+                self.execute(f"create schema if not exists published.{schema}")
+                self.execute(f"create table published.{schema}.{name} as select * from {schema}.{name}")
+        finally:
+            self.execute("detach published")
+        aside.chmod(0o600)
+        aside.replace(self._home.published_warehouse)
+
+
+def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions."""
+    connection = duckdb.connect(
+        str(path),
+        read_only=read_only,
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    if path != ":memory:":
+        spill = str(Path(path).parent / "spill").replace("'", "''")
+        connection.execute(f"set temp_directory = '{spill}'")
+    return connection

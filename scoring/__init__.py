@@ -1,0 +1,1 @@
+"""From features and a model to scores, segment matches, memberships and plays."""
