@@ -81,3 +81,7 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 .PHONY: test
 test: lint  ## All tests
 	@pytest
+
+.PHONY: docs
+docs: env  ## Write the reference pages anew
+	@python -m regulars.reference

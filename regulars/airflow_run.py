@@ -17,6 +17,7 @@ from regulars.progress import failure_file
 from regulars.run import Kind
 
 POLL_SECONDS = 0.1
+POOLS = {"warehouse_writer": (1, "Tasks that write to the warehouse: DuckDB takes one writer at a time")}
 
 
 class DagFailed(RegularsError):
@@ -55,19 +56,25 @@ def run_dag(home: Home, kind: Kind, as_of: date) -> None:
 
 
 def prepare_airflow(home: Home) -> None:
-    """Make Airflow's metadata database, once per version of Airflow."""
-    marker = home.private_folder(home.var / "airflow") / "migrated"
-    version = importlib.metadata.version("apache-airflow")
-    if marker.exists() and marker.read_text() == version:
+    """Make Airflow's metadata database and the pools that the DAGs name, once per version of Airflow.
+
+    Raises:
+        RegularsError: Airflow refused; its words stand in a log.
+    """
+    marker = home.private_folder(home.var / "airflow") / "prepared"
+    wanted = f"{importlib.metadata.version('apache-airflow')} {sorted(POOLS.items())}"
+    if marker.exists() and marker.read_text() == wanted:
         return
-    _say("preparing Airflow's metadata database")
-    done = subprocess.run([_airflow(), "db", "migrate"], env=airflow_environment(home), capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        home.logs.mkdir(parents=True, exist_ok=True)
-        log = home.logs / "airflow-db-migrate.log"
-        log.write_text(done.stdout + done.stderr)
-        raise RegularsError(f"Airflow's metadata database could not be made; see {log}")
-    marker.write_text(version)
+    _say("Preparing Airflow's metadata database …")
+    home.logs.mkdir(parents=True, exist_ok=True)
+    log = home.logs / "airflow-preparation.log"
+    pools = [[_airflow(), "pools", "set", name, str(slots), description] for name, (slots, description) in POOLS.items()]
+    with log.open("wb") as stream:
+        for command in ([_airflow(), "db", "migrate"], *pools):
+            done = subprocess.run(command, env=airflow_environment(home), stdout=stream, stderr=subprocess.STDOUT, check=False)
+            if done.returncode != 0:
+                raise RegularsError(f"Airflow's metadata database could not be made; see {log}")
+    marker.write_text(wanted)
 
 
 def _airflow() -> str:

@@ -63,7 +63,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
             if other["worker"] != _worker(os.getpid()) and _is_at_work(connection, other) and not (is_same and _is_dead(other)):
                 raise TryAgain(
-                    f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {other['started_at'][:16]} UTC "
+                    f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {other['started_at'][:16].replace('T', ' ')} UTC "
                     f"(process {other['worker'].split('@')[0]}); wait for it to end, then try again"
                 )
             if not is_same:

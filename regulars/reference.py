@@ -1,0 +1,84 @@
+"""The reference pages under docs/reference/, written from the contracts and settings themselves: `make docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from regulars.segment import Segment
+from regulars.segment_rule import RULE_COLUMNS
+from regulars.settings import PredictionSettings, ShopSettings, TrainingSettings
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, Table, all_tables
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
+
+
+def pages() -> dict[str, str]:
+    """Every page's file name and text."""
+    return {"columns.md": _columns(), "configuration.md": _configuration(), "tables.md": _tables()}
+
+
+def write_pages() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+def _columns() -> str:
+    rows = [
+        f"| `{column.name}` | {column.type} | {column.description} |"
+        for table in (CUSTOMER_FEATURES, CUSTOMER_SCORES)
+        for column in table.columns
+        if column.name in RULE_COLUMNS
+    ]
+    return _page(
+        "Columns that a segment's rule may use",
+        "One value per customer, as of the night. Amounts are in the shop's currency.",
+        ["| column | type | meaning |", "| --- | --- | --- |", *rows],
+    )
+
+
+def _configuration() -> str:
+    lines: list[str] = []
+    parts: tuple[tuple[str, type[BaseModel]], ...] = (
+        ("config/shop.yml", ShopSettings),
+        ("config/prediction.yml", PredictionSettings),
+        ("config/prediction.yml, under `training`", TrainingSettings),
+        ("config/segments/NAME.yml", Segment),
+    )
+    for title, model in parts:
+        lines += [f"## {title}", "", "| key | default | meaning |", "| --- | --- | --- |"]
+        for name, field in model.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+                continue
+            if model is Segment and name == "name":
+                continue
+            default = "required" if field.default is PydanticUndefined else f"`{field.default}`" if field.default is not None else "none"
+            lines.append(f"| `{name}` | {default} | {field.description} |")
+        lines.append("")
+    return _page("Configuration", "All files are YAML. An unknown key is an error that names file, line and key.", lines)
+
+
+def _tables() -> str:
+    lines: list[str] = []
+    for table in all_tables():
+        lines += [f"## {table.qualified_name}", "", f"{table.grain} Written by {table.written_by}.", "", *_table_rows(table), ""]
+    return _page("Tables in which stages meet", "Declared once, in `regulars/tables.py`.", lines)
+
+
+def _table_rows(table: Table) -> Iterable[str]:
+    yield "| column | type | meaning |"
+    yield "| --- | --- | --- |"
+    for column in table.columns:
+        yield f"| `{column.name}` | {column.type}{'' if column.nullable else ', required'} | {column.description} |"
+
+
+def _page(title: str, introduction: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", introduction, "", *lines]).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    write_pages()

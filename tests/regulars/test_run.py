@@ -1,0 +1,91 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from regulars.errors import GateFailed, TryAgain
+from regulars.home import Home
+from regulars.run import close_run, open_run, resume_run, step
+
+ROOT = Path(__file__).resolve().parents[2]
+MONDAY, TUESDAY = date(2025, 6, 30), date(2025, 7, 1)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    return Home.at(tmp_path)
+
+
+@pytest.fixture
+def night_at_work(home: Home) -> Iterator[subprocess.Popen[str]]:
+    """Another process in the middle of a step of Monday's night."""
+    program = (
+        "import sys, time; from datetime import date; from pathlib import Path\n"
+        "from regulars.home import Home; from regulars.run import step\n"
+        f"with step(Home.at(Path({str(home.path)!r})), 'some work', 'night', date(2025, 6, 30)) as run:\n"
+        "    print(run.run_id, run.known_at, flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    process.first_line = process.stdout.readline()  # type: ignore[attr-defined]
+    yield process
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("as_of", [MONDAY, TUESDAY])
+def test_a_second_night_is_refused_while_one_runs(home: Home, night_at_work: subprocess.Popen[str], as_of: date) -> None:
+    with pytest.raises(TryAgain, match=f"night for 2025-06-30 is running .*process {night_at_work.pid}") as refused:
+        open_run(home, "night", as_of)
+    assert refused.value.exit_code == 75
+
+
+def test_a_killed_night_is_resumed_as_it_was(home: Home, night_at_work: subprocess.Popen[str]) -> None:
+    os.kill(night_at_work.pid, signal.SIGKILL)
+    night_at_work.wait()
+    run = open_run(home, "night", MONDAY)
+    assert f"{run.run_id} {run.known_at}\n" == night_at_work.first_line  # type: ignore[attr-defined]
+
+
+def test_a_killed_night_does_not_block_the_next(home: Home, night_at_work: subprocess.Popen[str]) -> None:
+    os.kill(night_at_work.pid, signal.SIGKILL)
+    night_at_work.wait()
+    assert open_run(home, "night", TUESDAY).as_of == TUESDAY
+
+
+def test_a_run_that_was_overtaken_does_not_end_well(home: Home) -> None:
+    with pytest.raises(TryAgain, match="overtaken"), step(home, "slow work", "night", MONDAY):
+        open_run(home, "night", TUESDAY)
+
+
+def test_a_failed_step_keeps_its_reason_and_exit_code(home: Home) -> None:
+    with pytest.raises(GateFailed), step(home, "gate", "night", MONDAY):
+        raise GateFailed("0 rows")
+    run = resume_run(home, "night", MONDAY)
+    with run.state.connection() as connection:
+        row = connection.execute("select * from steps").fetchone()
+    assert (row["status"], row["summary"], row["exit_code"]) == ("failed", "0 rows", 3)
+
+
+def test_a_foreign_error_is_recorded_without_its_text(home: Home) -> None:
+    with pytest.raises(ValueError), step(home, "load", "night", MONDAY):
+        raise ValueError("anna@example.com is odd")
+    run = resume_run(home, "night", MONDAY)
+    with run.state.connection() as connection:
+        summary = connection.execute("select summary from steps").fetchone()["summary"]
+    assert "anna" not in summary
+    assert "test_run.py" in summary
+
+
+def test_a_night_done_again_is_a_run_of_its_own(home: Home) -> None:
+    first = open_run(home, "night", MONDAY)
+    close_run(first)
+    assert open_run(home, "night", MONDAY).run_id != first.run_id
