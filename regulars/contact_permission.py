@@ -26,10 +26,12 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
                     partition by consents.account_id, consents.channel order by consents.changed_at desc, consents.status asc
                 ) as recency
             from staging.stg_consents as consents
-            inner join intermediate.int_account_persons as persons on consents.account_id = persons.account_id
+            inner join intermediate.int_account_person_periods as persons on consents.account_id = persons.account_id
             cross join (select known_until from control.nights where as_of_date = cast(? as date)) as night
             where consents.known_at <= night.known_until
                 and (consents.superseded_at is null or consents.superseded_at > night.known_until)
+                and persons.known_at <= night.known_until
+                and (persons.superseded_at is null or persons.superseded_at > night.known_until)
         )
         select
             customer_id,
