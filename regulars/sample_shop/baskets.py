@@ -14,9 +14,12 @@ from regulars.sample_shop.identities import Identities
 from regulars.sample_shop.lives import Lives, OrderTimes
 from regulars.sample_shop.parameters import ShopParameters
 
-DISCOUNTS = (("", 0), ("", 10), ("WELCOME10", 10), ("TREAT5", 5), ("GARDEN15", 15), ("FRIENDS20", 20))
-"""Coupon code and percent off; the first is no discount, the second a sale without a code, the third for first orders."""
-_NONE, _SALE, _WELCOME = 0, 1, 2
+COUPONS = ("WELCOME10", "TREAT5", "GARDEN15", "FRIENDS20")
+"""Coupon codes; the first is for first orders."""
+FIRST_COUPON = 2
+_PERCENT_OFF = np.array([0, 10, 10, 5, 15, 20])
+"""Of each kind of discount: none, a sale without a code, then the coupons."""
+_NONE, _SALE, _WELCOME = 0, 1, FIRST_COUPON
 _SALE_SHARE = 0.04
 
 LINES = Lots((0, 0.42, 0.28, 0.16, 0.09, 0.05))
@@ -45,7 +48,7 @@ class Baskets:
     """Sum of the lines, after discount."""
     discount_amount: NDArray[np.int32]
     discount: NDArray[np.uint8]
-    """Index in DISCOUNTS."""
+    """0 for none, 1 for a sale, then FIRST_COUPON + index in COUPONS."""
     by_account: NDArray[np.bool_]
     """Whether the order names the account; a guest's order names the e-mail address."""
     product: NDArray[np.uint8]
@@ -78,6 +81,8 @@ def fill_baskets(parameters: ShopParameters, goods: Catalogue, lives: Lives, ide
     An order aims at a value from the customer's Gamma(p, ν), shares it out among its lines, and each line buys the
     products whose list price, less the order's discount, is its share on average (`Catalogue.priced`). So expected net
     revenue is the customer's mean spend, list prices are prices of the catalogue, and the value is the sum of the lines.
+    What is below the cheapest product costs that product: 2 % too much for the hundredth of the customers who spend
+    least, less than 0.1 % over all.
     """
 
     def fill(block: int, first: int, last: int) -> Baskets:
@@ -99,7 +104,7 @@ def fill_baskets(parameters: ShopParameters, goods: Catalogue, lives: Lives, ide
 def _fill(parameters: ShopParameters, goods: Catalogue, placed: _Placed, chance: np.random.Generator) -> Baskets:
     orders = len(placed.is_first)
     discount = _discounts(placed, chance)
-    paid = 1 - np.array([percent for _, percent in DISCOUNTS])[discount] / 100
+    paid = 1 - _PERCENT_OFF[discount] / 100
     value = chance.standard_gamma(parameters.p, orders) * (placed.mean_spend / parameters.p)
 
     lines = LINES.draw(chance, orders)

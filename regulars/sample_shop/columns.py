@@ -77,12 +77,15 @@ def amounts(cents: NDArray[Any], absent: NDArray[np.bool_] | None = None) -> pa.
 
 def timestamps(opened_at: datetime, seconds: NDArray[np.int32], absent: NDArray[np.bool_] | None = None) -> pa.Array:
     """UTC without zone, microseconds."""
-    since_1970 = int((opened_at - datetime(1970, 1, 1)).total_seconds())
+    since_1970 = int(np.datetime64(opened_at, "s").astype(np.int64))
     return column((seconds.astype(np.int64) + since_1970) * 1_000_000, absent).cast(TIMESTAMP)
 
 
 def labels(codes: NDArray[Any], values: Sequence[str], absent: NDArray[np.bool_] | None = None) -> pa.Array:
-    """values[code] as a dictionary column; null where absent."""
+    """values[code] as a dictionary column; null where absent.
+
+    The values must differ: for a repeated one Arrow leaves unset memory in the dictionary page, and no file equals another.
+    """
     return pa.DictionaryArray.from_arrays(column(codes.astype(np.int32), absent), strings(values))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from regulars.sample_shop.baskets import DISCOUNTS
+from regulars.sample_shop.baskets import COUPONS, FIRST_COUPON
 from regulars.sample_shop.chance import WORKERS
 from regulars.sample_shop.columns import AMOUNT, TIMESTAMP, amounts, column, emails, labels, line_ids, numbers, strings, texts, timestamps
 from regulars.sample_shop.consents import CONSENT_SOURCES, STATUSES
@@ -119,7 +119,7 @@ def _orders(shop: Shop, first: int, last: int) -> list[Any]:
         amounts(shipping),
         amounts(np.rint((net + shipping) * _TAX_RATE)),
         _currency(shop, len(place)),
-        labels(discount, [code for code, _ in DISCOUNTS], np.array([not code for code, _ in DISCOUNTS])[discount]),
+        labels(np.maximum(discount, FIRST_COUPON) - FIRST_COUPON, COUPONS, discount < FIRST_COUPON),
     ]
 
 
@@ -178,7 +178,7 @@ def _customers(shop: Shop, first: int, last: int) -> list[Any]:
         texts(name % len(LAST_NAMES), LAST_NAMES),
         texts(phone, [f"+49 30 23125 {digits:03}" for digits in range(1_000)], phone == NO_VALUE),
         column(born, born == NO_DATE).cast(pa.date32()),
-        *(texts(place, column) for column in zip(*PLACES, strict=True)),
+        *(texts(place, values) for values in zip(*PLACES, strict=True)),
         timestamps(shop.clock.opened_at, identities.registered[person]).cast(pa.timestamp("s")),
     ]
 

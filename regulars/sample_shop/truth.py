@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -171,6 +171,6 @@ def _parameters_of(truth: pa.Table) -> ShopParameters:
 
 def _seconds(truth: pa.Table, name: str, clock: ShopClock) -> NDArray[np.int64]:
     """Seconds since the opening; later than all others where null."""
-    never = datetime.max.replace(microsecond=0)
-    times = truth.column(name).fill_null(pa.scalar(never, TIMESTAMP)).to_numpy().astype("datetime64[s]")
-    return np.asarray((times - np.datetime64(clock.opened_at, "s")).astype(np.int64))
+    times = truth.column(name).to_numpy()
+    seconds = (times - np.datetime64(clock.opened_at, "s")).astype("timedelta64[s]").astype(np.int64)
+    return np.where(np.isnat(times), np.iinfo(np.int64).max, seconds)
