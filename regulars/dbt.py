@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -81,6 +82,14 @@ def build(run: Run, layer: str) -> None:
         raise GateFailed(f"{len(failed)} data tests of the layer {layer} failed: {found}. Nothing was sent. See {logs / 'dbt.log'}")
     broken = next((f"{_name(result)} could not be built" for result in failed), "dbt did not start")
     raise BuildFailed(f"dbt, layer {layer}: {broken}; the reason stands in {logs / 'dbt.log'}")
+
+
+def project_hash() -> str:
+    """SHA-256 over the dbt project's SQL and YAML, names and bytes."""
+    digest = hashlib.sha256()
+    for file in sorted(path for path in PROJECT.rglob("*") if path.suffix in (".sql", ".yml") and "target" not in path.parts):
+        digest.update(str(file.relative_to(PROJECT)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _results(file: Path) -> list[dict[str, Any]]:

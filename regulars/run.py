@@ -28,7 +28,7 @@ from regulars.warehouse import open_warehouse
 Kind = Literal["night", "training"]
 
 OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status = 'open'"
-QUIET_SECONDS = 120.0
+QUIET_SECONDS = 30.0
 """Between two tasks no process of a run need be alive; after so long without a step it counts as dead."""
 
 

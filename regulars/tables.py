@@ -289,6 +289,19 @@ PARAMETERS = Table(
     "regulars",
 )
 
+BUILDS = Table(
+    "control",
+    "builds",
+    "One row per layer that stands complete and tested: what it was built from, so that nothing is built twice.",
+    (
+        _required("layer", "text", "Layer of the dbt project."),
+        _required("fingerprint", "text", "SHA-256 over the rows, parameters and dbt models that it was built from."),
+        _required("run_id", "text", "Run that built it."),
+    ),
+    ("layer",),
+    "regulars",
+)
+
 CUSTOMER_FEATURES = Table(
     "features",
     "customer_features",

@@ -113,6 +113,8 @@ def _field_names(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     """Names of the fields that may stand at `path` inside `model`, as far as its annotations tell."""
     current: Any = model
     for part in path:
+        if isinstance(part, int):
+            continue  # an item of a list; `current` is the type of its items already
         if not (isinstance(current, type) and issubclass(current, BaseModel)):
             return []
         field = current.model_fields.get(str(part))
