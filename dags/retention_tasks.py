@@ -172,6 +172,18 @@ def destinations() -> list[str]:
     return destination_names(_home())
 
 
+def _secrets(destination: str) -> dict[str, str]:
+    """What the Airflow connection of a destination holds, when its configuration names one: the password is the secret."""
+    from activation.destination import load_destination
+    from airflow.sdk import Connection
+
+    settings = load_destination(_home(), destination).settings
+    if settings.connection is None:
+        return {}
+    password = Connection.get(settings.connection).password
+    return {secret: password for secret in settings.secret_variables()} if password else {}
+
+
 @task(map_index_template="{{ destination }}", **RETRY)
 @worth_retrying_or_final
 def plan(destination: str, as_of: str) -> str:
@@ -180,7 +192,7 @@ def plan(destination: str, as_of: str) -> str:
     from airflow.sdk import get_current_context
 
     get_current_context()["destination"] = destination
-    plan_destination(_home(), date.fromisoformat(as_of), "night", destination)
+    plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
     return destination
 
 
@@ -192,7 +204,7 @@ def push(destination: str, as_of: str) -> None:
     from airflow.sdk import get_current_context
 
     get_current_context()["destination"] = destination
-    push_destination(_home(), date.fromisoformat(as_of), "night", destination)
+    push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
 
 
 @task_group

@@ -62,8 +62,9 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
         for other in connection.execute("select * from runs where status = 'open'").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
             if other["worker"] != _worker(os.getpid()) and _is_at_work(connection, other) and not (is_same and _is_dead(other)):
+                since = other["started_at"][:16].replace("T", " ")
                 raise TryAgain(
-                    f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {other['started_at'][:16].replace('T', ' ')} UTC "
+                    f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {since} UTC "
                     f"(process {other['worker'].split('@')[0]}); wait for it to end, then try again"
                 )
             if not is_same:

@@ -26,6 +26,9 @@ COLUMN_TYPES: dict[ColumnType, str] = {
     "bytes": "blob",
 }
 
+EngineError = duckdb.Error
+"""What `connect`'s connections raise. Its text may quote values: never show it where data have been read."""
+
 WRITER_WAIT_SECONDS = 60.0
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 
@@ -71,13 +74,11 @@ class DuckDBWarehouse:
         return self._connection.execute(sql, list(parameters)).fetchall()
 
     def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        return self._connection.execute(sql, list(parameters)).to_arrow_table()
+        return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
     def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = 100_000) -> Iterator[pa.RecordBatch]:
         with self._connection.cursor() as cursor:
-            reader = cursor.execute(sql, list(parameters)).to_arrow_reader(rows_per_batch)
-            if reader is not None:
-                yield from reader
+            yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows_per_batch)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
