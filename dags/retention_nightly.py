@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
+
 from retention_tasks import (
     AS_OF,
     activate,

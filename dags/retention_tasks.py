@@ -77,6 +77,7 @@ def sources() -> list[str]:
 def extract(source: str, as_of: str, kind: str) -> str:
     """Read what is new at one source into Parquet; the warehouse is not touched."""
     from airflow.sdk import get_current_context
+
     from ingestion.extraction import extract_source
 
     get_current_context()["source"] = source
@@ -89,6 +90,7 @@ def extract(source: str, as_of: str, kind: str) -> str:
 def land(source: str, as_of: str, kind: str) -> None:
     """Write one source's extract to raw: whole, once, and with its account."""
     from airflow.sdk import get_current_context
+
     from ingestion.landing import land_source
 
     get_current_context()["source"] = source
@@ -174,22 +176,24 @@ def destinations() -> list[str]:
 
 def _secrets(destination: str) -> dict[str, str]:
     """What the Airflow connection of a destination holds, when its configuration names one: the password is the secret."""
-    from activation.destination import load_destination
     from airflow.sdk import Connection
+
+    from activation.destination import load_destination
 
     settings = load_destination(_home(), destination).settings
     if settings.connection is None:
         return {}
     password = Connection.get(settings.connection).password
-    return {secret: password for secret in settings.secret_variables()} if password else {}
+    return dict.fromkeys(settings.secret_variables(), password) if password else {}
 
 
 @task(map_index_template="{{ destination }}", **RETRY)
 @worth_retrying_or_final
 def plan(destination: str, as_of: str) -> str:
     """What would change at one destination, held against the guard; nothing is sent."""
-    from activation.sync import plan_destination
     from airflow.sdk import get_current_context
+
+    from activation.sync import plan_destination
 
     get_current_context()["destination"] = destination
     plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
@@ -200,8 +204,9 @@ def plan(destination: str, as_of: str) -> str:
 @worth_retrying_or_final
 def push(destination: str, as_of: str) -> None:
     """Bring the planned changes to one destination, read them back, and write them to the ledger."""
-    from activation.sync import push_destination
     from airflow.sdk import get_current_context
+
+    from activation.sync import push_destination
 
     get_current_context()["destination"] = destination
     push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))

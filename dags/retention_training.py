@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
+
 from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, open_, past_cutoffs, train
 
 DOC = """
