@@ -1,0 +1,1 @@
+"""The gates between stages: what must hold before a night may go on."""

@@ -1,0 +1,1 @@
+"""What happened tonight, and did it earn money."""

@@ -1,0 +1,227 @@
+"""A home whose warehouse holds two nights of a plausible shop, written through the contracts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from regulars import tables
+from regulars.home import Home
+from regulars.warehouse import Warehouse, open_warehouse
+
+ROOT = Path(__file__).resolve().parents[2]
+TONIGHT = date(2025, 7, 1)
+LAST_NIGHT = TONIGHT - timedelta(days=1)
+EPOCH = date(1970, 1, 1)
+MODEL = "2025-06-24-3f9c"
+
+SHARES = {
+    "at_risk_and_valuable": 0.05,
+    "win_back": 0.08,
+    "second_order_nudge": 0.14,
+    "new_customers": 0.03,
+    "loyal": 0.11,
+    "dormant": 0.32,
+}
+"""Segment → share of the customers on its list."""
+
+
+@pytest.fixture
+def empty_home(tmp_path: Path) -> Home:
+    """A home with a catalogue and an empty warehouse."""
+    config = tmp_path / "config"
+    config.mkdir()
+    (config / "shop.yml").write_text("name: Tea & Sons <Ltd>\ntime_zone: Europe/Berlin\ncurrency: EUR\n")
+    (config / "prediction.yml").write_text("churn_horizon_days: 90\nvalue_horizon_days: 365\n")
+    shutil.copytree(ROOT / "config" / "segments", config / "segments")
+    return Home.at(tmp_path)
+
+
+@pytest.fixture
+def home(empty_home: Home) -> Home:
+    fill(empty_home)
+    return empty_home
+
+
+def fill(home: Home, customers: int = 3_000, seed: int = 5) -> None:
+    """Two nights of scores, lists, syncs and accounts, two and a half years of orders, an evaluated model, a passed gate."""
+    draw = np.random.default_rng(seed)
+    ids = [f"c{number:06d}" for number in range(customers)]
+    with open_warehouse(home) as warehouse:
+        for night in (LAST_NIGHT, TONIGHT):
+            _append(
+                warehouse,
+                tables.NIGHTS,
+                as_of_date=[night],
+                known_until=[datetime.fromisoformat(f"{night}T01:12:00")],
+                run_id=[f"night-{night}-1"],
+                config_hash=["0" * 64],
+                model_version=[MODEL],
+            )
+            _scores(warehouse, ids, night, draw)
+        lists = _lists(warehouse, ids, draw)
+        _syncs(warehouse, lists)
+        _accounts(warehouse)
+        _model(warehouse)
+        _orders(warehouse, ids, draw)
+        _append(
+            warehouse,
+            tables.GATE_RESULTS,
+            as_of_date=[TONIGHT] * 3,
+            gate=["features"] * 3,
+            expectation=["rows: there are customers", "customers: one row per customer", "null share: a required column holds no null"],
+            column_name=["", "", "orders_count"],
+            is_met=[True] * 3,
+            observed=["is 3,000, expected at least 1", "is 3,000, expected 3,000", "is 0, expected 0"],
+        )
+
+
+def _append(warehouse: Warehouse, table: tables.Table, **columns: Any) -> None:
+    warehouse.append(table, pa.table(columns))
+
+
+def _scores(warehouse: Warehouse, ids: list[str], night: date, draw: np.random.Generator) -> None:
+    churn = np.clip(draw.beta(1.6, 0.9, len(ids)), 0.01, 0.99)
+    value = draw.lognormal(3.6, 1.1, len(ids)) * (1.2 - churn)
+    _append(
+        warehouse,
+        tables.CUSTOMER_SCORES,
+        customer_id=ids,
+        as_of_date=[night] * len(ids),
+        churn_probability=churn,
+        churn_horizon_days=[90] * len(ids),
+        expected_value=value,
+        value_horizon_days=[365] * len(ids),
+        value_at_risk=churn * value * 0.6,
+        currency=["EUR"] * len(ids),
+        model_version=[MODEL] * len(ids),
+        scored_by=["xgboost"] * len(ids),
+    )
+
+
+def _lists(warehouse: Warehouse, ids: list[str], draw: np.random.Generator) -> Mapping[tuple[date, str], set[str]]:
+    permissions = draw.choice(["granted", "denied", "unknown"], len(ids), p=[0.62, 0.2, 0.18])
+    permission = dict(zip(ids, permissions.tolist(), strict=True))
+    lists: dict[tuple[date, str], set[str]] = {}
+    for segment, share in SHARES.items():
+        members = set(draw.choice(ids, int(len(ids) * share), replace=False).tolist())
+        others = sorted(set(ids) - members)
+        leavers = set(sorted(members)[: len(members) // 25])
+        lists[LAST_NIGHT, segment] = members
+        lists[TONIGHT, segment] = (members - leavers) | set(others[: len(members) // 18])
+    for (night, segment), members in lists.items():
+        ordered = sorted(members)
+        _append(
+            warehouse,
+            tables.SEGMENT_MEMBERSHIPS,
+            customer_id=ordered,
+            as_of_date=[night] * len(ordered),
+            segment=[segment] * len(ordered),
+            entered_on=[LAST_NIGHT] * len(ordered),
+            contact_permission=[permission[member] for member in ordered],
+        )
+    return lists
+
+
+def _syncs(warehouse: Warehouse, lists: Mapping[tuple[date, str], set[str]]) -> None:
+    for segment in SHARES:
+        before, tonight = lists[LAST_NIGHT, segment], lists[TONIGHT, segment]
+        _append(
+            warehouse,
+            tables.SYNCS,
+            as_of_date=[TONIGHT],
+            destination=["lists"],
+            segment=[segment],
+            plan_sha256=["a" * 64],
+            customers_count=[len(tonight) // 2],
+            entered_count=[len(tonight - before)],
+            left_count=[len(before - tonight)],
+            held_back_count=[len(tonight) - len(tonight) // 2],
+            rejected_count=[0],
+        )
+
+
+def _accounts(warehouse: Warehouse) -> None:
+    _append(
+        warehouse,
+        tables.INGESTION_ACCOUNTS,
+        run_id=[f"night-{LAST_NIGHT}-1", f"night-{LAST_NIGHT}-1", f"night-{TONIGHT}-1", f"night-{TONIGHT}-1", "night-2025-07-09-1"],
+        source=["sample_shop"] * 5,
+        table_name=["orders", "customers", "orders", "customers", "orders"],
+        rows_read=[41_207, 20_311, 212, 96, 999_999],
+        rows_loaded=[41_001, 20_301, 188, 96, 999_999],
+        duplicates_merged=[0, 10, 20, 0, 0],
+        rows_excluded=[199, 0, 4, 0, 0],
+        rows_quarantined=[7, 0, 0, 0, 0],
+    )
+    _append(
+        warehouse,
+        tables.EXCLUSIONS,
+        run_id=[f"night-{LAST_NIGHT}-1", f"night-{TONIGHT}-1", f"night-{LAST_NIGHT}-1"],
+        source=["sample_shop"] * 3,
+        table_name=["orders"] * 3,
+        reason=["test order", "test order", "payment never arrived"],
+        rows_excluded=[120, 4, 79],
+    )
+
+
+def _model(warehouse: Warehouse) -> None:
+    predicted = np.linspace(0.08, 0.97, 10)
+    _append(
+        warehouse,
+        tables.CALIBRATION_BINS,
+        model_version=[MODEL] * 10,
+        bin=list(range(1, 11)),
+        customers_count=[241] * 10,
+        predicted=predicted,
+        actual=np.clip(predicted + np.array([0.02, 0.01, -0.03, 0.02, 0.04, -0.01, 0.01, -0.02, 0.0, 0.01]), 0, 1),
+    )
+    reached = {
+        "xgboost": {"roc_auc": 0.824, "log_loss": 0.482, "top_tenth_share": 0.51, "mae": 61.2, "ece": 0.014, "gini": float("nan")},
+        "formula": {"roc_auc": 0.761, "log_loss": 0.571, "top_tenth_share": 0.44, "mae": 84.9, "ece": 0.06},
+        "rfm_cells": {"roc_auc": 0.79, "log_loss": 0.53, "top_tenth_share": 0.47, "mae": 70.3, "ece": 0.03},
+    }
+    for predictor, metrics in reached.items():
+        _append(
+            warehouse,
+            tables.MODEL_EVALUATIONS,
+            model_version=[MODEL] * len(metrics),
+            as_of_date=[date(2025, 3, 26)] * len(metrics),
+            predictor=[predictor] * len(metrics),
+            metric=list(metrics),
+            value=list(metrics.values()),
+        )
+
+
+def _orders(warehouse: Warehouse, ids: list[str], draw: np.random.Generator) -> None:
+    """The dbt model of orders that count on tonight's as_of."""
+    start, end = (date(2023, 1, 1) - EPOCH).days, (TONIGHT - EPOCH).days
+    first = draw.integers(start, end, len(ids))
+    counts = draw.geometric(0.35, len(ids))
+    owner = np.repeat(np.arange(len(ids)), counts)
+    is_first = np.concatenate([[True], owner[1:] != owner[:-1]])
+    day = first[owner] + np.where(is_first, 0, draw.exponential(140, len(owner))).astype(int)
+    kept = day < end
+    seasonal = draw.random(len(owner)) < 0.6 + 0.4 * np.cos((day - 335) / 365.25 * 2 * np.pi)
+    kept &= is_first | seasonal
+    warehouse.execute("create schema if not exists intermediate")
+    warehouse.execute(
+        "create table intermediate.int_as_of_orders (as_of_date date, customer_id varchar, ordered_day bigint, net_revenue decimal(18, 4))"
+    )
+    orders = pa.table(
+        {
+            "as_of_date": [TONIGHT] * int(kept.sum()),
+            "customer_id": np.array(ids, dtype=object)[owner[kept]].tolist(),
+            "ordered_day": day[kept],
+            "net_revenue": draw.lognormal(3.5, 0.6, int(kept.sum())),
+        }
+    )
+    as_orders = tables.Table("intermediate", "int_as_of_orders", "One row per order.", (), (), "dbt")
+    warehouse.append(as_orders, orders)
