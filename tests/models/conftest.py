@@ -1,0 +1,24 @@
+"""A shop that is trained once for all tests of a session; tests that change it take a copy."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from models.train import train
+from regulars.home import Home
+from tests.models.synthetic_shop import AS_OF, fill, write_configuration
+
+
+@pytest.fixture(scope="session")
+def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = write_configuration(tmp_path_factory.mktemp("trained"))
+    fill(home, customers=500)
+    train(home, AS_OF)
+    return home
+
+
+@pytest.fixture
+def own_trained_shop(trained_shop: Home, tmp_path: Path) -> Home:
+    shutil.copytree(trained_shop.path, tmp_path / "shop")
+    return Home.at(tmp_path / "shop")

@@ -1,0 +1,120 @@
+"""A changed artefact is refused before anything of it is parsed as a model."""
+
+import json
+from pathlib import Path
+
+import pytest
+import xgboost as xgb
+
+from models.registry import decide, decisions, load_model, promoted_for, save_model
+from models.serving import scorer_for
+from models.train import is_fresh, train
+from regulars.errors import ArtefactError
+from regulars.home import Home
+from regulars.settings import HomeSettings
+from tests.models.synthetic_shop import AS_OF
+
+FILES = ["manifest.json", "churn.json", "value_if_ordered.json", "value_if_churned.json"]
+
+
+def version_folder(home: Home) -> Path:
+    serving = promoted_for(home, AS_OF)
+    assert serving is not None
+    return home.models / serving.version
+
+
+def flip(file: Path, position: int, bit: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1 << bit
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("share", [0.0, 0.37, 0.999])
+def test_a_flipped_bit_is_refused_before_xgboost_sees_the_file(
+    own_trained_shop: Home, name: str, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(xgb.Booster, "load_model", lambda *_: pytest.fail("parsed before its hash was checked"))
+    file = version_folder(own_trained_shop) / name
+    flip(file, int(file.stat().st_size * share), 3)
+    with pytest.raises(ArtefactError) as error:
+        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+    for expected in (str(file), "expected SHA-256", "found", "make train"):
+        assert expected in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_every_file_of_the_artefact_is_json_and_hashed(trained_shop: Home) -> None:
+    folder = version_folder(trained_shop)
+    assert sorted(file.name for file in folder.iterdir()) == sorted(FILES)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert sorted(manifest["files"]) == sorted(set(FILES) - {"manifest.json"})
+    assert all(json.loads((folder / name).read_text()) for name in FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(own_trained_shop: Home, name: str) -> None:
+    (version_folder(own_trained_shop) / name).unlink()
+    with pytest.raises(ArtefactError, match=f"{name}: the file is missing"):
+        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+
+
+def test_any_flipped_bit_of_the_list_of_promoted_models_is_refused(own_trained_shop: Home) -> None:
+    file = own_trained_shop.models / "promoted.json"
+    whole = file.read_bytes()
+    for position in range(len(whole)):
+        flip(file, position, position % 8)
+        with pytest.raises(ArtefactError, match=r"promoted\.json"):
+            decisions(own_trained_shop)
+        file.write_bytes(whole)
+    assert len(decisions(own_trained_shop)) == 1
+
+
+def test_a_training_mends_a_damaged_model_and_a_damaged_list(own_trained_shop: Home) -> None:
+    settings = HomeSettings(own_trained_shop)
+    before = scorer_for(own_trained_shop, AS_OF, settings).model_version
+    flip(own_trained_shop.models / "promoted.json", 40, 0)
+    flip(version_folder_named(own_trained_shop, before) / "churn.json", 100, 0)
+    with pytest.raises(ArtefactError):
+        is_fresh(own_trained_shop, AS_OF)
+    train(own_trained_shop, AS_OF)
+    assert scorer_for(own_trained_shop, AS_OF, settings).model_version == before
+    assert (own_trained_shop.models / "promoted.damaged").exists()
+
+
+def version_folder_named(home: Home, version: str) -> Path:
+    return home.models / version
+
+
+def test_saving_the_same_model_again_touches_nothing(own_trained_shop: Home) -> None:
+    serving = promoted_for(own_trained_shop, AS_OF)
+    assert serving is not None
+    folder = version_folder(own_trained_shop)
+    facts = json.loads((folder / "manifest.json").read_text())["facts"]
+    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
+    model = load_model(own_trained_shop, serving)
+    assert save_model(own_trained_shop, AS_OF, model, facts) == (serving.version, serving.manifest_sha256)
+    assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
+
+
+def test_a_half_written_folder_of_a_run_that_died_is_no_version(own_trained_shop: Home) -> None:
+    serving = promoted_for(own_trained_shop, AS_OF)
+    assert serving is not None
+    folder = version_folder(own_trained_shop)
+    facts = json.loads((folder / "manifest.json").read_text())["facts"]
+    model = load_model(own_trained_shop, serving)
+    (own_trained_shop.models / ".new").mkdir()
+    (own_trained_shop.models / ".new" / "churn.json").write_text("{")
+    (folder / "value_if_ordered.json").unlink()
+    assert save_model(own_trained_shop, AS_OF, model, facts)[0] == serving.version
+    load_model(own_trained_shop, serving)
+    assert not (own_trained_shop.models / ".new").exists()
+
+
+def test_decisions_are_ordered_by_their_as_of_and_one_as_of_has_one(own_trained_shop: Home) -> None:
+    serving = promoted_for(own_trained_shop, AS_OF)
+    assert serving is not None
+    earlier = serving.model_copy(update={"trained_as_of": AS_OF.replace(month=1), "why": "earlier"})
+    assert decide(own_trained_shop, earlier)
+    assert decide(own_trained_shop, earlier.model_copy(update={"why": "again"}))
+    assert [entry.why for entry in decisions(own_trained_shop)] == ["again", serving.why]

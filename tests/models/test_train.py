@@ -1,0 +1,220 @@
+"""Which model serves after a training, and why."""
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import train as train_module
+from models.__main__ import main
+from models.registry import FORMULA_VERSION, decisions, promoted_for
+from models.serving import scorer_for
+from models.train import is_fresh, train
+from models.trial import MODEL, Trial, TrialPart
+from regulars.errors import ArtefactError, InputError
+from regulars.home import Home
+from regulars.settings import HomeSettings
+from regulars.state import State
+from regulars.tables import CUSTOMER_OUTCOMES
+from regulars.warehouse import open_warehouse
+from tests.models.synthetic_shop import AS_OF, create, fill, land_first_order, write_configuration
+
+
+def summary(home: Home) -> str:
+    with State(home.state).connection() as connection:
+        return str(connection.execute("select summary from steps where step = 'train'").fetchone()["summary"])
+
+
+def serving_version(home: Home, as_of: date = AS_OF) -> str:
+    serving = promoted_for(home, as_of)
+    assert serving is not None
+    return serving.version
+
+
+def test_a_better_model_is_promoted_and_its_evaluation_recorded(trained_shop: Home) -> None:
+    version = serving_version(trained_shop)
+    assert version.startswith(f"{AS_OF}-")
+    assert "promoted" in summary(trained_shop)
+    with open_warehouse(trained_shop, read_only=True) as warehouse:
+        evaluations = warehouse.rows(
+            "select predictor, metric, value, as_of_date from models.model_evaluations where model_version = ?", [version]
+        )
+        bins = warehouse.rows("select sum(customers_count), count(*) from models.calibration_bins where model_version = ?", [version])
+    figures = {(predictor, metric): value for predictor, metric, value, _ in evaluations}
+    assert figures["xgboost", "log_loss"] < min(figures["formula", "log_loss"], figures["rfm_cells", "log_loss"])
+    assert figures["xgboost", "gini"] > figures["formula", "gini"]
+    assert {predictor for predictor, _ in figures} == {"xgboost", "formula", "rfm_cells"}
+    assert max(day for *_, day in evaluations) == AS_OF - timedelta(days=60)
+    assert bins == [(500, 10)]
+
+
+def test_the_same_training_gives_the_same_version(own_trained_shop: Home) -> None:
+    before = serving_version(own_trained_shop)
+    shutil.rmtree(own_trained_shop.models)
+    train(own_trained_shop, AS_OF)
+    assert serving_version(own_trained_shop) == before
+
+
+def test_a_model_that_is_worse_is_not_promoted_and_the_serving_one_goes_on(own_trained_shop: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = serving_version(own_trained_shop)
+    later = AS_OF + timedelta(days=28)
+    fill(own_trained_shop, customers=300, as_of=later)
+    monkeypatch.setattr(Trial, "shortcomings", lambda *_: ["log loss 0.9 against 0.5 of formula"])
+    train(own_trained_shop, later)
+    assert serving_version(own_trained_shop, later) == before
+    assert serving_version(own_trained_shop, later - timedelta(days=1)) == before
+    assert "not promoted" in decisions(own_trained_shop)[-1].why
+    assert "log loss 0.9 against 0.5 of formula" in decisions(own_trained_shop)[-1].why
+    assert is_fresh(own_trained_shop, later + timedelta(days=6))
+
+
+def part(ours: np.ndarray, baseline: np.ndarray) -> TrialPart:
+    return TrialPart(
+        AS_OF, "later cutoff", {MODEL: {"gini": 0.5}, "formula": {"gini": 0.5}}, "log loss", {MODEL: ours, "formula": baseline}
+    )
+
+
+def test_a_model_falls_short_when_its_loss_is_larger_by_more_than_tolerance_and_chance() -> None:
+    rng = np.random.default_rng(1)
+    losses = rng.gamma(2.0, 0.25, 1000)
+    noise = rng.normal(0, 0.05, 1000)
+    assert part(losses + noise, losses).shortcoming(0.02) is None
+    assert part(losses * 1.01, losses).shortcoming(0.02) is None
+    found = part(losses * 1.1 + noise, losses).shortcoming(0.02)
+    assert found is not None
+    assert "log loss" in found
+    assert "of formula" in found
+
+
+def test_one_large_customer_does_not_keep_a_model_back() -> None:
+    baseline = np.full(1000, 10.0)
+    ours = np.full(1000, 8.0)
+    ours[0] = 1e6
+    assert ours.mean() > baseline.mean()
+    assert part(ours, baseline).shortcoming(0.02) is None
+
+
+def test_a_worse_ranking_of_the_value_is_a_shortcoming() -> None:
+    losses = np.ones(10)
+    value = TrialPart(
+        AS_OF, "later cutoff", {MODEL: {"gini": 0.4}, "formula": {"gini": 0.6}}, "squared error", {MODEL: losses, "formula": losses}
+    )
+    assert Trial(part(losses, losses), value, []).shortcomings(0.02) == ["Gini of the value 0.400 against 0.600 of a baseline"]
+    assert Trial(part(losses, losses), None, []).shortcomings(0.02) == []
+
+
+@pytest.mark.parametrize("metric", ["nan"])
+def test_metrics_that_are_not_defined_are_no_shortcoming(metric: str) -> None:
+    zeros, nothing = np.zeros(10), float(metric)
+    value = TrialPart(
+        AS_OF, "later cutoff", {MODEL: {"gini": nothing}, "formula": {"gini": nothing}}, "squared error", {MODEL: zeros, "formula": zeros}
+    )
+    assert Trial(part(zeros, zeros), value, []).shortcomings(0.02) == []
+
+
+@pytest.mark.parametrize(
+    ("customers", "training", "reason"),
+    [
+        (60, {}, "60 customers before the training cutoffs, 100 are needed"),
+        (120, {"min_outcomes": 121}, "customers who churned, 121 are needed"),
+    ],
+)
+def test_a_shop_too_small_is_scored_by_the_formula_and_told_why(
+    tmp_path: Path, customers: int, training: dict[str, int], reason: str
+) -> None:
+    home = write_configuration(tmp_path, **training)
+    fill(home, customers)
+    train(home, AS_OF)
+    assert serving_version(home) == FORMULA_VERSION
+    assert reason in summary(home)
+    scorer = scorer_for(home, AS_OF, HomeSettings(home))
+    assert (scorer.scored_by, scorer.model_version) == ("formula", "formula-1")
+    assert reason in scorer.why
+    assert is_fresh(home, AS_OF)
+
+
+def test_a_shop_whose_customers_all_churned_is_scored_by_the_formula(tmp_path: Path) -> None:
+    home = write_configuration(tmp_path)
+    fill(home, 150)
+    with open_warehouse(home) as warehouse:
+        warehouse.execute(f"update {CUSTOMER_OUTCOMES.qualified_name} set has_churned = true, net_revenue = 0, orders_count = 0")
+    train(home, AS_OF)
+    assert serving_version(home) == FORMULA_VERSION
+    assert "0 customers who ordered again, 50 are needed" in summary(home)
+
+
+@pytest.mark.parametrize("first_order", [None, AS_OF - timedelta(days=149)])
+def test_a_shop_younger_than_history_and_horizon_is_scored_by_the_formula(tmp_path: Path, first_order: date | None) -> None:
+    home = write_configuration(tmp_path)
+    if first_order is not None:
+        with open_warehouse(home) as warehouse:
+            land_first_order(warehouse, first_order)
+    train(home, AS_OF)
+    assert serving_version(home) == FORMULA_VERSION
+    assert "needs 150 days of orders" in summary(home)
+
+
+def test_cutoffs_that_were_not_built_are_an_error_and_no_small_shop(tmp_path: Path) -> None:
+    home = write_configuration(tmp_path)
+    fill(home, 150)
+    with open_warehouse(home) as warehouse:
+        create(warehouse, CUSTOMER_OUTCOMES)
+    with pytest.raises(InputError, match=r"customer_outcomes has not been built for 8 of 8 training cutoffs"):
+        train(home, AS_OF)
+    assert decisions(home) == []
+
+
+def test_a_past_night_is_not_scored_by_a_model_trained_later(trained_shop: Home) -> None:
+    settings = HomeSettings(trained_shop)
+    assert scorer_for(trained_shop, AS_OF, settings).scored_by == "xgboost"
+    assert scorer_for(trained_shop, AS_OF + timedelta(days=100), settings).scored_by == "xgboost"
+    assert scorer_for(trained_shop, AS_OF - timedelta(days=1), settings).scored_by == "formula"
+
+
+def test_a_model_is_fresh_for_so_many_days_and_only_for_the_present_configuration(own_trained_shop: Home) -> None:
+    assert is_fresh(own_trained_shop, AS_OF)
+    assert is_fresh(own_trained_shop, AS_OF + timedelta(days=6))
+    assert not is_fresh(own_trained_shop, AS_OF + timedelta(days=7))
+    assert not is_fresh(own_trained_shop, AS_OF - timedelta(days=1))
+    file = own_trained_shop.config / "prediction.yml"
+    file.write_text(file.read_text().replace("churn_horizon_days: 60", "churn_horizon_days: 45"))
+    assert not is_fresh(own_trained_shop, AS_OF)
+    with pytest.raises(ArtefactError, match="predicts churn over 60 days"):
+        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+
+
+def test_no_outcome_that_became_known_later_is_learned_from(own_trained_shop: Home) -> None:
+    before = serving_version(own_trained_shop)
+    with open_warehouse(own_trained_shop) as warehouse:
+        columns = "customer_id, as_of_date, 120, 9, false, 1e9"
+        cutoffs = f"select max(as_of_date) from {CUSTOMER_OUTCOMES.qualified_name}"
+        warehouse.execute(
+            f"insert into {CUSTOMER_OUTCOMES.qualified_name} select {columns} from {CUSTOMER_OUTCOMES.qualified_name} "
+            f"where as_of_date = ({cutoffs}) and horizon_days = 60"
+        )
+    train(own_trained_shop, AS_OF)
+    assert serving_version(own_trained_shop) == before
+
+
+def test_a_sample_holds_whole_customers(trained_shop: Home) -> None:
+    from models.training_cutoffs import ValueHorizon
+    from models.training_frame import read_training_frame
+    from tests.models.synthetic_shop import frame_of
+
+    whole = frame_of(trained_shop)
+    cutoffs = whole.churn_cutoffs
+    with open_warehouse(trained_shop, read_only=True) as warehouse:
+        sample = read_training_frame(warehouse, cutoffs, 60, ValueHorizon(120, tuple(whole.value_cutoffs)), max_rows=1000)
+    assert 500 < len(sample) < 1500
+    assert set(np.bincount(sample.customers).tolist()) == {len(cutoffs)}
+
+
+def test_the_command_trains(own_trained_shop: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGULARS_HOME", str(own_trained_shop.path))
+    seen: list[object] = []
+    monkeypatch.setattr("models.__main__.train", lambda *arguments: seen.extend(arguments))
+    assert main(["train", "--as-of", "2024-06-01"]) == 0
+    assert seen == [own_trained_shop, AS_OF, "training"]
+    assert train_module.train is train
