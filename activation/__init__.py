@@ -1,0 +1,1 @@
+"""Memberships → the outside world: plan, guard, push, read back, ledger."""

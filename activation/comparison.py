@@ -1,0 +1,244 @@
+"""Desired against actual, as sets: who enters a list, who leaves it, whose fields change, and who is held back and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from activation.desired import Desired
+from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
+from regulars.warehouse.duckdb import connect
+
+FIELDS: dict[str, tuple[str, str]] = {
+    "churn_probability": ("number", "round(churn_probability, 3)"),
+    "expected_value": ("number", "round(expected_value, 2)"),
+    "value_at_risk": ("number", "round(value_at_risk, 2)"),
+    "currency": ("text", "currency"),
+}
+"""Columns that a tool's field may hold → its type and how it is written: rounded, so that noise sends nobody again."""
+
+STRANGER = "stranger:"
+"""Stands before the hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
+
+
+Execute = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose plan is made: a destination as far as its plan depends on it. `fields`: the tool's field → our column."""
+
+    name: str
+    capabilities: Capabilities
+    target: Target
+    lists: tuple[SegmentList, ...]
+    fields: Mapping[str, str]
+    list_cap: int | None
+    creates_contacts: bool
+
+
+@dataclass(frozen=True)
+class ListFigures:
+    """One list in figures; customers each. `expected_leaving` are removals of transient members whose expires_on has passed."""
+
+    segment: str
+    title: str
+    exists: bool
+    desired: int
+    current: int
+    entering: int
+    leaving: int
+    expected_leaving: int
+    held_back: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """See `activation.destination.Changes` for the tables; `standing` (segment, customer_id) is who is on the lists already."""
+
+    enter: pa.Table
+    leave: pa.Table
+    update: pa.Table
+    rows: pa.Table
+    standing: pa.Table
+    figures: tuple[ListFigures, ...]
+
+
+def compare(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> Comparison:
+    """Compare the night's memberships with what the destination holds; see `activation.plan.make_plan` for the arguments."""
+    with connect() as database:
+        sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
+        for name, table in _tables(subject, desired, holdings, sent, refused).items():
+            database.register(name, table)
+        sets.judge()
+        sets.stand()
+        sets.differ(desired.as_of)
+
+        def table_of(sql: str) -> pa.Table:
+            return database.sql(sql).to_arrow_table()
+
+        best_first = "value_at_risk desc nulls last, customer_id"
+        return Comparison(
+            enter=table_of("select segment, customer_id, address, content_hash from entering order by segment, customer_id"),
+            leave=table_of("select segment, customer_id, address, '' as content_hash from leaving order by segment, customer_id"),
+            update=table_of("select * exclude (contact_key) from updating order by customer_id"),
+            rows=table_of(f"select * exclude (contact_key, content_hash, held_back) from wanted order by segment, {best_first}"),
+            standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
+            figures=sets.figures(holdings.lists),
+        )
+
+
+def _tables(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> dict[str, pa.Table]:
+    columns = {name: pa.array([getattr(one, name) for one in subject.lists], pa.string()) for name in ("segment", "title", "channel")}
+    return {
+        "lists": pa.table({**columns, "position": pa.array(range(len(subject.lists)), pa.int64())}),
+        "members": desired.members,
+        "former": desired.former,
+        "addresses": desired.addresses,
+        "held_members": holdings.members,
+        "held_contacts": CONTACTS_SCHEMA.empty_table() if holdings.contacts is None else holdings.contacts,
+        "sent": sent,
+        "refused": refused,
+    }
+
+
+class _Sets:
+    """The sets of one comparison, each a temporary table made of the registered ones."""
+
+    def __init__(self, execute: Execute, subject: Subject, *, keeps_contacts: bool):
+        self._execute = execute
+        self._subject = subject
+        self._keeps_contacts = keeps_contacts
+        # Mixed into every hash, so that a hash says nothing about another audience: what was sent to one was not sent to the next.
+        self._seed = json.dumps(asdict(subject.target), sort_keys=True)
+        execute("create temporary macro contact_key_of(customer_id, address) as " + subject.capabilities.contact_key)
+
+    def judge(self) -> None:
+        """Make `candidates`: every member of the night, with the reason why it is held back; null for those who are wanted.
+
+        Of several customers with one address the strictest permission holds, and one of them stands for the contact.
+        """
+        fields = ", ".join(f'"{field}" := {FIELDS[column][1]}' for field, column in sorted(self._subject.fields.items()))
+        self._execute(
+            f"""
+            create temporary table candidates as
+            with keyed as (
+                select m.*, l.channel, contact_key_of(m.customer_id, m.address) as contact_key,
+                    left(sha256(? || {f"to_json(struct_pack({fields}))" if fields else "''"}), 32) as content_hash
+                from members as m
+                join lists as l using (segment)
+            ), judged as (
+                select k.*, case
+                        when not ? then null
+                    when bool_or(k.contact_permission <> 'granted') over (partition by k.channel, coalesce(k.contact_key, k.customer_id))
+                        then 'permission'
+                    when k.address is null then 'address'
+                    when r.customer_id is not null then 'refused'
+                    when h.contact_key is null and ? then 'unknown'
+                    when not h.is_live then 'state'
+                end as reason
+                from keyed as k
+                left join refused as r on r.customer_id = k.customer_id
+                left join held_contacts as h on h.contact_key = k.contact_key
+            ), placed as (
+                select *,
+                    row_number() over (partition by segment, contact_key, reason is null order by customer_id) as copy,
+                    row_number() over (partition by segment, reason is null order by value_at_risk desc nulls last, customer_id) as place
+                from judged
+            )
+            select * exclude (channel, reason, copy, place),
+                case when reason is not null then reason when copy > 1 then 'same address' when place > ? then 'cap' end as held_back
+            from placed
+            """,
+            [
+                self._seed,
+                self._subject.capabilities.mails,
+                self._keeps_contacts and not self._subject.creates_contacts,
+                self._subject.list_cap or 2**62,
+            ],
+        )
+        self._execute("create temporary table wanted as select * from candidates where held_back is null")
+
+    def stand(self) -> None:
+        """Make `standing`: who is on the lists, as customers.
+
+        Contacts in a state that is left alone, and those that the tool refused tonight, are not live: they stay as they are.
+        """
+        self._execute(
+            """
+            create temporary table known as
+            select contact_key_of(customer_id, address) as contact_key, min(customer_id) as customer_id
+            from (select customer_id, address from addresses union all select customer_id, address from members)
+            group by contact_key_of(customer_id, address)
+            having contact_key is not null
+            """
+        )
+        by_customer = self._subject.capabilities.contact_key == CUSTOMER_KEY
+        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($seed || m.contact_key), 16)"
+        self._execute(
+            f"""
+            create temporary table standing as
+            select m.segment, m.contact_key, max(m.address) as address,
+                coalesce(min(w.customer_id), min(k.customer_id), {stranger}) as customer_id,
+                bool_and(coalesce(h.is_live, not $keeps_contacts) and r.contact_key is null) as is_live
+            from held_members as m
+            semi join lists using (segment)
+            left join wanted as w on w.segment = m.segment and w.contact_key = m.contact_key
+            left join known as k on k.contact_key = m.contact_key
+            left join held_contacts as h on h.contact_key = m.contact_key
+            left join (select distinct contact_key from candidates where held_back = 'refused') as r on r.contact_key = m.contact_key
+            group by m.segment, m.contact_key
+            """,
+            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed}),
+        )
+
+    def differ(self, as_of: date) -> None:
+        """Make `entering`, `leaving` and `updating`."""
+        self._execute("create temporary table entering as select w.* from wanted as w anti join standing as s using (segment, contact_key)")
+        self._execute(
+            """
+            create temporary table leaving as
+            select s.* exclude (is_live), coalesce(f.expires_on < ?, false) as is_expected
+            from standing as s
+            anti join wanted as w using (segment, contact_key)
+            left join former as f on f.segment = s.segment and f.customer_id = s.customer_id
+            where s.is_live
+            """,
+            [as_of],
+        )
+        columns = "".join(f', {FIELDS[column][1]} as "{field}"' for field, column in sorted(self._subject.fields.items()))
+        self._execute(
+            f"""
+            create temporary table updating as
+            select w.customer_id, w.contact_key, w.address, w.content_hash{columns}
+            from wanted as w
+            left join sent as s on s.customer_id = w.customer_id
+            left join held_contacts as h on h.contact_key = w.contact_key
+            where (? and w.content_hash is distinct from s.content_hash) or (? and h.contact_key is null)
+            qualify row_number() over (partition by w.contact_key order by w.customer_id, w.segment) = 1
+            """,
+            [bool(self._subject.fields), self._subject.creates_contacts],
+        )
+
+    def figures(self, existing: frozenset[str]) -> tuple[ListFigures, ...]:
+        rows = self._execute(
+            """
+            select l.segment, l.title,
+                (select count(*) from wanted where segment = l.segment),
+                (select count(*) from standing where segment = l.segment and is_live),
+                (select count(*) from entering where segment = l.segment),
+                (select count(*) from leaving where segment = l.segment),
+                (select count(*) from leaving where segment = l.segment and is_expected),
+                (select count(*) from candidates where segment = l.segment and held_back <> 'refused'),
+                (select count(*) from candidates where segment = l.segment and held_back = 'refused')
+            from lists as l
+            order by l.position
+            """
+        ).fetchall()
+        return tuple(ListFigures(segment, title, segment in existing, *counts) for segment, title, *counts in rows)

@@ -1,0 +1,166 @@
+"""What we believe the destinations hold, which plans and approvals led there, and which nights were sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date, datetime, timedelta
+from typing import Literal
+
+import pyarrow as pa
+
+from activation.destination import Action, Target
+from activation.plan import Plan
+from regulars.state import State
+
+Status = Literal["planned", "pushing", "done", "stopped"]
+
+APPROVAL_HOLDS = timedelta(hours=24)
+BODIES_KEPT = 30
+"""Plans of a destination whose changes are kept; of older ones only night, destination and target."""
+
+BELIEVED_SQL = """
+select segment, customer_id from ledger as l
+where destination = ? and action <> 'update'
+    and position = (select max(position) from ledger as m
+        where m.destination = l.destination and m.segment = l.segment and m.customer_id = l.customer_id and m.action <> 'update')
+    and action = 'enter'
+"""
+
+
+class Ledger:
+    """The state of one destination. Every write is one transaction, committed before the next call to the tool."""
+
+    def __init__(self, state: State, destination: str):
+        self._state = state
+        self._destination = destination
+
+    def latest_sent(self) -> date | None:
+        """The latest as_of that any destination of the home was sent."""
+        with self._state.connection() as connection:
+            latest = connection.execute("select max(as_of_date) from sent_nights").fetchone()[0]
+        return date.fromisoformat(latest) if latest else None
+
+    def position(self) -> int:
+        """The last entry of the ledger, over all destinations; 0 when it is empty."""
+        with self._state.connection() as connection:
+            return int(connection.execute("select coalesce(max(position), 0) from ledger").fetchone()[0])
+
+    def is_first_sync(self, target: Target) -> bool:
+        """Whether no plan for exactly this target has ever been done."""
+        canonical = json.dumps(asdict(target), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        sql = "select count(*) from plans where destination = ? and status = 'done' and json_extract(body, '$.target') = ?"
+        with self._state.connection() as connection:
+            return not connection.execute(sql, [self._destination, canonical]).fetchone()[0]
+
+    def pushing_body(self, as_of: date) -> str | None:
+        """The body of the plan whose push for `as_of` began and did not end."""
+        with self._state.connection() as connection:
+            row = connection.execute(
+                "select body from plans where destination = ? and as_of_date = ? and status = 'pushing'",
+                [self._destination, as_of.isoformat()],
+            ).fetchone()
+        return row["body"] if row else None
+
+    def is_approved(self, plan_sha256: str, moment: datetime) -> bool:
+        """Whether the plan was approved within the 24 hours before `moment`."""
+        with self._state.connection() as connection:
+            rows = connection.execute("select approved_at from approvals where plan_sha256 = ?", [plan_sha256]).fetchall()
+        return any(timedelta(0) <= moment - datetime.fromisoformat(row["approved_at"]) < APPROVAL_HOLDS for row in rows)
+
+    def store(self, plan: Plan, status: Status) -> None:
+        """Write the plan down; other plans of the destination that were not done are superseded."""
+        with self._state.transaction() as connection:
+            connection.execute(
+                "update plans set status = 'superseded'"
+                " where destination = ? and plan_sha256 <> ? and status in ('planned', 'pushing', 'stopped')",
+                [self._destination, plan.sha256],
+            )
+            connection.execute(
+                "insert or replace into plans values (?, ?, ?, ?, ?)",
+                [plan.sha256, self._destination, plan.as_of.isoformat(), plan.body, status],
+            )
+            connection.execute(
+                "update plans set body = json_object('as_of', as_of_date, 'destination', destination,"
+                " 'target', json_extract(body, '$.target'), 'lists', json('{}'), 'update', json('{}'))"
+                " where destination = ? and rowid not in"
+                " (select rowid from plans where destination = ? order by as_of_date desc, rowid desc limit ?)",
+                [self._destination, self._destination, BODIES_KEPT],
+            )
+
+    def begin_push(self, plan: Plan) -> None:
+        """From here on, no earlier night is sent."""
+        if not plan.is_empty:
+            self.store(plan, "pushing")
+        with self._state.transaction() as connection:
+            connection.execute(
+                "insert or replace into sent_nights values (?, ?, ?)", [self._destination, plan.as_of.isoformat(), plan.sha256]
+            )
+
+    def end_push(self, plan: Plan) -> None:
+        """The destination holds what the night says: what was pushing is done, and nothing waits any more."""
+        night = [self._destination, plan.as_of.isoformat()]
+        with self._state.transaction() as connection:
+            connection.execute("update plans set status = 'done' where destination = ? and as_of_date = ? and status = 'pushing'", night)
+            connection.execute(
+                "update plans set status = 'superseded' where destination = ? and status in ('planned', 'pushing', 'stopped')", night[:1]
+            )
+
+    def record(self, plan: Plan, action: Action, segment: str, rows: pa.Table, refused: Mapping[str, str]) -> None:
+        """Write down what one call did. `rows` has customer_id and content_hash; those refused are written down as such.
+
+        Of updates only the latest of a customer is kept.
+        """
+        if not rows.num_rows:
+            return
+        night = plan.as_of.isoformat()
+        pairs = zip(rows["customer_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
+        done = [
+            (self._destination, segment, one, action, content_hash, plan.sha256, night) for one, content_hash in pairs if one not in refused
+        ]
+        with self._state.transaction() as connection:
+            if action == "update":
+                connection.executemany(
+                    "delete from ledger where destination = ? and segment = ? and customer_id = ? and action = ?",
+                    [entry[:4] for entry in done],
+                )
+            connection.executemany(
+                "insert into ledger (destination, segment, customer_id, action, content_hash, plan_sha256, as_of_date)"
+                " values (?, ?, ?, ?, ?, ?, ?)",
+                done,
+            )
+            connection.executemany(
+                "insert or replace into refusals values (?, ?, ?, ?)",
+                [(self._destination, night, one, reason) for one, reason in sorted(refused.items())],
+            )
+
+    def sent_hashes(self) -> pa.Table:
+        """customer_id, content_hash of the fields that each customer was last sent with."""
+        return self._table(
+            "select customer_id, content_hash from ledger where destination = ? and action = 'update'", ("customer_id", "content_hash")
+        )
+
+    def refused_on(self, as_of: date) -> pa.Table:
+        """customer_id of those whom the tool refused in the night of `as_of`."""
+        return self._table("select customer_id from refusals where destination = ? and as_of_date = ?", ("customer_id",), as_of.isoformat())
+
+    def believed(self) -> pa.Table:
+        """segment, customer_id of everyone who is on a list as far as the ledger tells."""
+        return self._table(BELIEVED_SQL, ("segment", "customer_id"))
+
+    def movements(self, as_of: date) -> dict[tuple[str, str], int]:
+        """(segment, action) → customers put on or taken off the list for the night of `as_of`, over all its attempts."""
+        sql = (
+            "select segment, action, count(distinct customer_id) as customers from ledger"
+            " where destination = ? and as_of_date = ? and action <> 'update' group by segment, action"
+        )
+        with self._state.connection() as connection:
+            rows = connection.execute(sql, [self._destination, as_of.isoformat()]).fetchall()
+        return {(row["segment"], row["action"]): row["customers"] for row in rows}
+
+    def _table(self, sql: str, columns: tuple[str, ...], *parameters: str) -> pa.Table:
+        with self._state.connection() as connection:
+            rows = connection.execute(sql, [self._destination, *parameters]).fetchall()
+        values = zip(*rows, strict=True) if rows else [()] * len(columns)
+        return pa.table([pa.array(column, pa.string()) for column in values], names=list(columns))

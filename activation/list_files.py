@@ -1,0 +1,168 @@
+"""The lists of a night as CSV files in one folder, for people and for tools that read files.
+
+RFC 4180: UTF-8, every cell quoted, lines end with CR LF. The same lists give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from activation.comparison import Subject, compare
+from activation.desired import Desired
+from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
+from regulars.warehouse.duckdb import connect
+
+LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY)
+"""Files hold the members of every segment, with their contact_permission; who reads them answers for whom they contact."""
+
+MANIFEST = "manifest.json"
+
+LIVE_FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"
+"""What a spreadsheet may take for a formula, after any apostrophes, so that an apostrophe put before it can be taken off again."""
+
+_TEXT = "'\"' || replace(case when regexp_matches({0}, $live) then '''' || {0} else {0} end, '\"', '\"\"') || '\"'"
+_PLAIN = "'\"' || cast({0} as varchar) || '\"'"
+
+COLUMNS: dict[str, str] = {
+    "customer_id": _TEXT.format("customer_id"),
+    "email": _TEXT.format("case when contact_permission = 'granted' then address end"),
+    "contact_permission": _TEXT.format("contact_permission"),
+    "entered_on": _PLAIN.format("entered_on"),
+    "expires_on": _PLAIN.format("expires_on"),
+    "churn_probability": _PLAIN.format("try_cast(churn_probability as decimal(5, 4))"),
+    "expected_value": _PLAIN.format("try_cast(expected_value as decimal(18, 2))"),
+    "value_at_risk": _PLAIN.format("try_cast(value_at_risk as decimal(18, 2))"),
+    "currency": _TEXT.format("currency"),
+    "offer": _TEXT.format("offer"),
+    "offer_valid_until": _PLAIN.format("offer_valid_until"),
+}
+"""Column of the file → SQL of its quoted cell. Texts are made safe for spreadsheets; numbers and dates cannot be formulas."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What became of a folder of lists."""
+
+    folder: Path
+    customers: int
+    is_changed: bool
+
+
+def lists_of(desired: Desired, lists: Sequence[SegmentList]) -> pa.Table:
+    """The rows of the night's lists, as `activation.destination.Changes.rows`, whatever any destination holds."""
+    subject = Subject("files", LISTS, Target("", "", ""), tuple(lists), {}, None, creates_contacts=False)
+    nothing = Holdings(frozenset(), MEMBERS_SCHEMA.empty_table(), None)
+    nobody = pa.table({"customer_id": pa.array([], pa.string()), "content_hash": pa.array([], pa.string())})
+    return compare(subject, desired, nothing, nobody, nobody).rows
+
+
+def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[SegmentList], rows: pa.Table) -> Written:
+    """Write `<segment>.csv` for every list, and the manifest, as one folder that appears whole.
+
+    A folder that holds exactly this already is left alone. Files have mode 0600.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside, former = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
+    for leftover in (aside, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside.mkdir(mode=0o700)
+    files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one.segment, rows) for one in lists}
+    for one in lists:
+        files[f"{one.segment}.csv"]["title"] = one.title
+    manifest = {"as_of": as_of.isoformat(), "model_version": model_version, "columns": list(COLUMNS), "files": files}
+    _write(aside / MANIFEST, iter([(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()]))
+    if _is_same(folder, aside, [*files, MANIFEST]):
+        shutil.rmtree(aside)
+        return Written(folder, rows.num_rows, is_changed=False)
+    _sync_folder(aside)
+    if folder.exists():
+        folder.rename(former)
+    aside.rename(folder)
+    _sync_folder(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
+    return Written(folder, rows.num_rows, is_changed=True)
+
+
+def read_lists(folder: Path) -> dict[str, pa.Array]:
+    """Segment → customer_ids on its list, of every file that is as its manifest says; empty when there is no such folder."""
+    try:
+        files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        return {}
+    found = {}
+    for name, entry in files.items():
+        file = folder / Path(name).name
+        if file.is_file() and _sha256(file) == entry["sha256"]:
+            found[file.stem] = _read_customers(file)
+    return found
+
+
+def _write_list(file: Path, segment: str, rows: pa.Table) -> dict[str, Any]:
+    header = ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
+    line = " || ',' || ".join(f"coalesce({cell}, '\"\"')" for cell in COLUMNS.values())
+    with connect() as database:
+        database.register("list_rows", rows)
+        lines: pa.RecordBatchReader = database.sql(
+            f"select {line} as line from list_rows where segment = $segment order by value_at_risk desc nulls last, customer_id",
+            params={"segment": segment, "live": LIVE_FORMULA},
+        ).to_arrow_reader(50_000)
+
+        def chunks() -> Iterator[bytes]:
+            yield header.encode()
+            for batch in lines:
+                yield "".join(pc.binary_join_element_wise(batch.column(0), "\r\n", "").to_pylist()).encode()
+
+        _write(file, chunks())
+    return {"customers": pc.sum(pc.equal(rows["segment"], segment)).as_py() or 0, "sha256": _sha256(file)}
+
+
+def _read_customers(file: Path) -> pa.Array:
+    table = pyarrow.csv.read_csv(
+        file,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            include_columns=["customer_id"], column_types={"customer_id": pa.string()}, strings_can_be_null=False
+        ),
+    )
+    cells = table["customer_id"].combine_chunks()
+    return pc.if_else(pc.match_substring_regex(cells, "^'" + LIVE_FORMULA[1:]), pc.utf8_slice_codeunits(cells, 1), cells)
+
+
+def _write(file: Path, chunks: Iterator[bytes]) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        for chunk in chunks:
+            stream.write(chunk)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _is_same(folder: Path, aside: Path, names: Sequence[str]) -> bool:
+    if not folder.is_dir() or sorted(path.name for path in folder.iterdir()) != sorted(names):
+        return False
+    return all(_sha256(folder / name) == _sha256(aside / name) for name in names)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

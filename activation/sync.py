@@ -1,0 +1,180 @@
+"""One destination's sync: plan → guard → push → read back → ledger. Safe to die anywhere and to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+
+import pyarrow as pa
+
+from activation.comparison import Subject
+from activation.desired import read_desired
+from activation.destination import Action, Configured, Destination, SegmentList, load_destination
+from activation.guard import Circumstances, judge, wrong_target
+from activation.ledger import Ledger
+from activation.list_files import lists_of, write_lists
+from activation.plan import Plan, make_plan
+from activation.settlement import correct_beliefs, note_ledger_position, rest_in_words, write_syncs
+from regulars import clock
+from regulars.errors import GuardStopped, TryAgain
+from regulars.home import Home
+from regulars.run import Kind, Run, step
+from regulars.segment import load_segments
+
+
+class SyncIncomplete(TryAgain):
+    """After the push, the destination does not hold what the night says; pushing again sends the rest."""
+
+
+def plan_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Mapping[str, str] | None = None) -> None:
+    """Plan what would change at the destination `name`, and let the guard judge it. Writes nothing there.
+
+    Args:
+        secrets: such as the API key, where the caller has them; else they come from the environment.
+
+    Raises:
+        GuardStopped: the plan looks like an accident, or the destination is not the pinned one.
+        ConfigurationError, InputError, TryAgain: see the message.
+    """
+    with step(home, f"plan {name}", kind, as_of) as run:
+        if newer := _newer_night(run, name):
+            run.summary = f"nothing to plan: the night of {newer} has been sent already"
+            return
+        with _open_sync(run, name, secrets) as sync:
+            plan = sync.plan()
+            sync.clear(plan)
+            sync.keep(plan)
+        note_ledger_position(run, Ledger(run.state, name))
+        run.summary = "nothing changes" if plan.is_empty else f"{plan.in_words()} (plan {plan.sha256[:12]})"
+
+
+def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Mapping[str, str] | None = None) -> None:
+    """Bring the lists of the night to the destination `name`.
+
+    Permissions and what the tool holds are read anew, so that the plan is the one of this moment, and the guard judges it
+    again. Pushing the same night again sends only what differs. A night earlier than one that has been sent writes its
+    lists to var/rebuilds/ and sends nothing.
+
+    Raises:
+        GuardStopped: see `plan_destination`; nothing was sent.
+        SyncIncomplete: the destination does not hold everything; the message names the rest.
+        ConfigurationError, InputError, TryAgain: see the message.
+    """
+    with step(home, f"push {name}", kind, as_of) as run:
+        if newer := _newer_night(run, name):
+            run.summary = f"nothing was sent, as the night of {newer} has been sent already; {_write_rebuild(run)}"
+            return
+        with _open_sync(run, name, secrets) as sync:
+            plan = sync.plan()
+            sync.clear(plan)
+            run.summary = sync.push(plan)
+
+
+def write_night_lists(home: Home, as_of: date, kind: Kind) -> None:
+    """Write the lists of the night to var/rebuilds/<as_of>/ and send nothing."""
+    with step(home, "lists", kind, as_of) as run:
+        run.summary = f"nothing was sent; {_write_rebuild(run)}"
+
+
+def _newer_night(run: Run, name: str) -> date | None:
+    latest = Ledger(run.state, name).latest_sent()
+    return latest if latest is not None and run.as_of < latest else None
+
+
+def _write_rebuild(run: Run) -> str:
+    desired = read_desired(run.home, run.as_of)
+    lists = [SegmentList(one.name, one.title, one.channel) for one in load_segments(run.home)]
+    folder = run.home.private_folder(run.home.rebuilds) / run.as_of.isoformat()
+    written = write_lists(folder, run.as_of, desired.model_version, lists, lists_of(desired, lists))
+    return f"the lists stand in {written.folder}{'' if written.is_changed else ', unchanged'}"
+
+
+@contextmanager
+def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
+    configured = load_destination(run.home, name)
+    destination = configured.connect(run.home, secrets)
+    try:
+        yield _Sync(run, configured, destination)
+    finally:
+        destination.close()
+
+
+class _Sync:
+    """One attempt to bring one night to one destination."""
+
+    def __init__(self, run: Run, configured: Configured, destination: Destination):
+        self._run = run
+        self._configured = configured
+        self._destination = destination
+        self._ledger = Ledger(run.state, configured.name)
+        self._lists = configured.lists(run.home)
+        self._desired = read_desired(run.home, run.as_of)
+        self._target = destination.target()
+
+    def plan(self) -> Plan:
+        """The plan of this moment, from a fresh read of the destination."""
+        settings = self._configured.settings
+        subject = Subject(
+            name=self._configured.name,
+            capabilities=self._destination.capabilities,
+            target=self._target,
+            lists=self._lists,
+            fields=settings.mapped_fields(),
+            list_cap=settings.list_cap,
+            creates_contacts=self._destination.creates_contacts,
+        )
+        self._stop_at_wrong_target()
+        holdings = self._destination.read(self._lists)
+        return make_plan(subject, self._desired, holdings, self._ledger.sent_hashes(), self._ledger.refused_on(self._run.as_of))
+
+    def clear(self, plan: Plan) -> None:
+        """Return when the plan may be pushed: it continues a push that began, is approved, or the guard lets it pass."""
+        if plan.is_empty or self._continues(plan) or self._ledger.is_approved(plan.sha256, clock.now()):
+            return
+        circumstances = Circumstances(self._destination.is_own, self._ledger.is_first_sync(plan.target))
+        reasons = judge(plan.figures, circumstances)
+        if not reasons:
+            return
+        self._ledger.store(plan, "stopped")
+        raise GuardStopped(
+            f"{plan.destination}, night of {plan.as_of}: nothing was sent, because {'; '.join(reasons)}. "
+            f"The plan: {plan.in_words()}. When that is right, approve it within 24 hours and push:\n"
+            f"  python -m activation approve {plan.sha256}\n"
+            f"  python -m activation push --as-of {plan.as_of} --destination {plan.destination}"
+        )
+
+    def keep(self, plan: Plan) -> None:
+        """Write a cleared plan down."""
+        if not plan.is_empty:
+            self._ledger.store(plan, "pushing" if self._continues(plan) else "planned")
+
+    def push(self, plan: Plan) -> str:
+        """Push a cleared plan, read back, and settle the accounts; what was done, in words."""
+        self._ledger.begin_push(plan)
+
+        def record(action: Action, segment: str, rows: pa.Table, refused: Mapping[str, str]) -> None:
+            self._ledger.record(plan, action, segment, rows, refused)
+
+        written = self._destination.push(plan.changes, record)
+        after = self.plan()
+        correct_beliefs(self._ledger, plan, after)
+        write_syncs(self._run, self._ledger, plan, after)
+        if not after.is_empty:
+            raise SyncIncomplete(
+                f"{plan.destination}, night of {plan.as_of}: read back, the destination still lacks {rest_in_words(after)}; push again"
+            )
+        self._ledger.end_push(plan)
+        return f"{plan.in_words()}; {written}"
+
+    def _continues(self, plan: Plan) -> bool:
+        begun = self._ledger.pushing_body(plan.as_of)
+        return begun is not None and plan.is_remainder_of(begun)
+
+    def _stop_at_wrong_target(self) -> None:
+        wrong = wrong_target(self._destination.pinned(), self._target)
+        if wrong:
+            raise GuardStopped(
+                f"{self._configured.name}: nothing was sent, because the destination is not the one that config/destinations.yml pins: "
+                f"{'; '.join(wrong)}. Correct destinations.{self._configured.name} there, or the API key"
+            )
