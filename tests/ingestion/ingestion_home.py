@@ -16,13 +16,17 @@ from regulars.home import Home
 from regulars.run import close_run, resume_run
 from regulars.warehouse import open_warehouse
 
-FIRST_NIGHT = date(2026, 3, 1)
 SHOP = "name: Test shop\ntime_zone: Europe/Berlin\ncurrency: EUR\n"
 ORDERS = """
       orders:
         path: orders.csv
         columns: {order_id: id, account_id: customer, ordered_at: placed, net_revenue: total}
 """
+
+
+def utc(year: int, month: int, day: int, *clock: int) -> datetime:
+    """A moment as the warehouse has it: UTC without zone."""
+    return datetime(year, month, day, *clock)  # noqa: DTZ001
 
 
 class IngestionHome:
@@ -52,7 +56,7 @@ class IngestionHome:
         return path
 
     def at(self, night: int) -> tuple[date, datetime]:
-        moment = datetime(2026, 3, 1, 3) + timedelta(days=night - 1)
+        moment = utc(2026, 3, 1, 3) + timedelta(days=night - 1)
         self._monkeypatch.setenv("REGULARS_CLOCK", moment.isoformat())
         return moment.date(), moment
 

@@ -4,10 +4,10 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from ingestion_home import ORDERS
 
 from ingestion.guests import GuestPseudonyms
 from ingestion.source import Extraction, TableExtract
@@ -19,10 +19,7 @@ from ingestion.tabular.table_extraction import TableExtraction
 from ingestion.tabular.text_lines import raw_rows
 from ingestion.tabular.work_database import WorkDatabase
 from regulars.home import Home
-from regulars.tables import CUSTOMERS
-from regulars.tables import ORDERS as ORDERS_TABLE
-
-import pyarrow.parquet as pq  # isort: skip
+from regulars.tables import CUSTOMERS, ORDERS
 
 MAPPING = MAPPINGS["orders"].model_validate({
     "columns": {"order_id": "id", "account_id": "customer", "ordered_at": "placed", "net_revenue": "total"},
@@ -119,7 +116,6 @@ def test_every_record_is_accounted_for(
     by_line = dict(truth)
     for row in bad:
         assert list(csv.reader(io.StringIO(row["raw_bytes"].decode(), newline=""))) == [by_line[row["line"]]] or by_line[row["line"]] == []
-    # A record that another parser finds good must not be called bad, and the other way round.
     for line, fields in truth:
         if len(fields) != len(HEADER) and any(fields):
             assert line in bad_lines
@@ -128,12 +124,11 @@ def test_every_record_is_accounted_for(
 
 
 def extracted(file: Path, folder: Path, home: Home) -> Extraction:
-    assert "orders" in ORDERS
     extraction = Extraction({"orders": TableExtract(), CUSTOMERS.name: TableExtract()})
     with WorkDatabase(folder) as work:
         guests = GuestRows(work)
         rows = CsvRows(file, file.name, encoding="utf-8", delimiter=",")
-        binding = Binding(TableReading(ORDERS_TABLE, MAPPING, "shop", "UTC", "EUR", ""), rows)
+        binding = Binding(TableReading(ORDERS, MAPPING, "shop", "UTC", "EUR", ""), rows)
         TableExtraction(work, rows, binding, pseudonyms=GuestPseudonyms(home), guest_rows=guests, file_ordinal=1).write(folder, extraction)
     return extraction
 
@@ -152,8 +147,7 @@ def test_rows_are_found_by_their_lines(pieces: list[tuple[str, str]], wanted: st
     """In blocks of any size, so that a line end may be cut in two."""
     lines = [text + end for text, end in pieces]
     content = "".join(lines).encode()
-    # An empty line after a lone carriage return may begin with a line feed, and then the two are one line end.
-    expected = [line for line in content.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    expected = content.decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
     first = wanted.draw(st.integers(1, max(len(expected) - 1, 1)))
     last = wanted.draw(st.integers(first, max(len(expected) - 1, 1)))
     file = tmp_path / "text.csv"

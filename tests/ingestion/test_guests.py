@@ -4,7 +4,7 @@ import stat
 from datetime import datetime, timedelta
 
 import pytest
-from ingestion_home import IngestionHome
+from ingestion_home import IngestionHome, utc
 
 from ingestion.guests import GuestPseudonyms
 from regulars.errors import ConfigurationError
@@ -38,8 +38,8 @@ def test_one_guest_per_address_since_the_first_order(shop: IngestionHome) -> Non
     assert ids[3] == "acc"
     assert all(len(name) == len("guest-") + 16 and name.startswith("guest-") for name in ids[:3])
     assert guests(shop) == [
-        ("ann@example.com", "ann@example.com", datetime(2026, 2, 1, 9)),
-        ("jörg@xn--mller-kva.example", "jörg@xn--mller-kva.example", datetime(2026, 2, 3, 9)),
+        ("ann@example.com", "ann@example.com", utc(2026, 2, 1, 9)),
+        ("jörg@xn--mller-kva.example", "jörg@xn--mller-kva.example", utc(2026, 2, 3, 9)),
     ]
     assert shop.rows("select record_key = account_id, line from private.customers order by line") == [(True, 3), (True, 4)]
     assert shop.account("customers") == {
@@ -56,9 +56,7 @@ def test_guest_is_known_since_the_earliest_of_all_files(shop: IngestionHome) -> 
     shop.write("consents.csv", "account_id,email,channel,status,changed_at\n,a@x.org,email,granted,2026-02-10\n")
     shop.write("orders.csv", "order_id,account_id,email,ordered_at,net_revenue\n1,,A@x.org,2026-02-01,5\n")
     shop.run()
-    assert shop.rows("select event_at, known_at, file from private.customers") == [
-        (datetime(2026, 2, 1), datetime(2026, 2, 1), "orders.csv")
-    ]
+    assert shop.rows("select event_at, known_at, file from private.customers") == [(utc(2026, 2, 1), utc(2026, 2, 1), "orders.csv")]
     assert shop.rows("select count(*) from raw.orders inner join raw.consents using (account_id)") == [(1,)]
 
 

@@ -1,10 +1,10 @@
 """What the warehouse knows after one night and after several: versions, known_at, accounts that add up, once only."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
-from ingestion_home import ORDERS, IngestionHome
+from ingestion_home import ORDERS, IngestionHome, utc
 
 from ingestion.extraction import MANIFEST
 from regulars.errors import RegularsError
@@ -32,9 +32,9 @@ def test_first_load_assumes_that_facts_were_known_when_they_happened(shop: Inges
     shop.write("orders.csv", HEADER + "1,anna,2026-02-01 10:00:00,12.50\n2,bert,2026-07-01 10:00:00,1\n")
     shop.run()
     first, future = shop.rows(VERSIONS)
-    assert first[2:] == (datetime(2026, 2, 1, 9), True, datetime(2026, 2, 1, 9))
+    assert first[2:] == (utc(2026, 2, 1, 9), True, utc(2026, 2, 1, 9))
     # What is dated after the night has been learned by the night.
-    assert future[2:] == (shop.at(1)[1], True, datetime(2026, 7, 1, 8))
+    assert future[2:] == (shop.at(1)[1], True, utc(2026, 7, 1, 8))
 
 
 def test_later_nights_know_when_they_learned(shop: IngestionHome) -> None:
@@ -44,7 +44,7 @@ def test_later_nights_know_when_they_learned(shop: IngestionHome) -> None:
     shop.run(2)
     learned = shop.at(2)[1] + timedelta(microseconds=1)
     assert [(order, str(total), at, assumed) for order, total, at, assumed, _ in shop.rows(VERSIONS)] == [
-        ("1", "12.5000", datetime(2026, 2, 1, 9), True),
+        ("1", "12.5000", utc(2026, 2, 1, 9), True),
         ("1", "10.0000", learned, False),
         ("2", "1.0000", learned, False),
     ]
@@ -58,7 +58,7 @@ def test_versions_within_one_run_come_in_the_order_of_their_files(shop: Ingestio
     shop.run()
     moment = shop.at(1)[1]
     assert [(int(total), at, assumed) for _, total, at, assumed, _ in shop.rows(VERSIONS)] == [
-        (12, datetime(2026, 2, 1, 9), True),
+        (12, utc(2026, 2, 1, 9), True),
         (11, moment + timedelta(microseconds=2), False),
         (12, moment + timedelta(microseconds=4), False),
     ]
@@ -175,7 +175,7 @@ def test_table_that_is_mapped_later_is_a_first_load_of_its_own(shop: IngestionHo
     shop.tables(f"{ORDERS}      refunds: {{}}\n")
     shop.run(2)
     assert shop.rows("select refunded_at, known_at, is_known_at_assumed from raw.refunds") == [
-        (datetime(2026, 2, 2, 23), datetime(2026, 2, 2, 23), True)
+        (utc(2026, 2, 2, 23), utc(2026, 2, 2, 23), True)
     ]
     assert shop.account(night=2)["rows_read"] == 0
 

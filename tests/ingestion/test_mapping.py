@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import pytest
-from ingestion_home import ORDERS, IngestionHome
+from ingestion_home import ORDERS, IngestionHome, utc
 
 HEADER = "id,customer,placed,total\n"
 
@@ -15,8 +15,8 @@ def test_canonical_files_need_no_mapping(shop: IngestionHome) -> None:
     shop.write("customers.csv", "account_id,email,birth_date,registered_at\na, Ann@Example.com ,1990-02-28,2025-01-01\n")
     shop.write("notes.md", "not a table")
     shop.run()
-    assert shop.rows("select ordered_at, currency from raw.orders") == [(datetime(2026, 2, 1, 10), "EUR")]
-    assert shop.rows("select category, event_at, known_at from raw.products") == [("Toys", datetime(1970, 1, 1), datetime(1970, 1, 1))]
+    assert shop.rows("select ordered_at, currency from raw.orders") == [(utc(2026, 2, 1, 10), "EUR")]
+    assert shop.rows("select category, event_at, known_at from raw.products") == [("Toys", utc(1970, 1, 1), utc(1970, 1, 1))]
     assert shop.rows("select email, normalised_email, cast(birth_date as text) from private.customers") == [
         ("Ann@Example.com", "ann@example.com", "1990-02-28")
     ]
@@ -25,13 +25,13 @@ def test_canonical_files_need_no_mapping(shop: IngestionHome) -> None:
 @pytest.mark.parametrize(
     ("zone", "text", "utc"),
     [
-        ("Europe/Berlin", "2026-07-01 10:00:00", datetime(2026, 7, 1, 8)),
-        ("Europe/Berlin", "2026-01-01T10:00:00", datetime(2026, 1, 1, 9)),
-        ("America/New_York", "1997-01-01", datetime(1997, 1, 1, 5)),
-        ("America/New_York", "2026-07-01T10:00:00Z", datetime(2026, 7, 1, 10)),
-        ("Asia/Kathmandu", "2026-07-01 10:00:00+02:00", datetime(2026, 7, 1, 8)),
-        ("Europe/Berlin", "2026-03-29 02:30:00", datetime(2026, 3, 29, 1, 30)),
-        ("Europe/Berlin", "2026-10-25 01:59:59", datetime(2026, 10, 24, 23, 59, 59)),
+        ("Europe/Berlin", "2026-07-01 10:00:00", utc(2026, 7, 1, 8)),
+        ("Europe/Berlin", "2026-01-01T10:00:00", utc(2026, 1, 1, 9)),
+        ("America/New_York", "1997-01-01", utc(1997, 1, 1, 5)),
+        ("America/New_York", "2026-07-01T10:00:00Z", utc(2026, 7, 1, 10)),
+        ("Asia/Kathmandu", "2026-07-01 10:00:00+02:00", utc(2026, 7, 1, 8)),
+        ("Europe/Berlin", "2026-03-29 02:30:00", utc(2026, 3, 29, 1, 30)),
+        ("Europe/Berlin", "2026-10-25 01:59:59", utc(2026, 10, 24, 23, 59, 59)),
     ],
 )
 def test_times_become_utc(shop: IngestionHome, zone: str, text: str, utc: datetime) -> None:
@@ -45,7 +45,7 @@ def test_times_in_formats_of_their_own(shop: IngestionHome) -> None:
     shop.tables(ORDERS.replace("placed,", "{column: placed, format: ['%d.%m.%Y %H:%M', '%d.%m.%Y']},"))
     shop.write("orders.csv", f"{HEADER}1,a,01.07.2026 10:30,1\n2,a,02.01.2026,1\n3,a,2026-07-01,1\n")
     shop.run()
-    assert shop.rows("select ordered_at from raw.orders order by line") == [(datetime(2026, 7, 1, 8, 30),), (datetime(2026, 1, 1, 23),)]
+    assert shop.rows("select ordered_at from raw.orders order by line") == [(utc(2026, 7, 1, 8, 30),), (utc(2026, 1, 1, 23),)]
     assert [reason for _, reason, _ in shop.quarantine()] == ["column placed: expected a time like %d.%m.%Y %H:%M or %d.%m.%Y"]
 
 
@@ -104,7 +104,8 @@ def test_first_rule_that_fits_counts(shop: IngestionHome) -> None:
 """)
     shop.write(
         "orders.csv",
-        f"{HEADER}1,tester,2026-02-01,0\nt2,a,2026-02-01,1\n3,a,2026-02-01,0\n4,a,2025-12-31 23:30:00,1\n5,a,2026-02-01,1\n6,a,2026-02-01,1\n7,,bad,\n",
+        f"{HEADER}1,tester,2026-02-01,0\nt2,a,2026-02-01,1\n3,a,2026-02-01,0\n4,a,2025-12-31 23:30:00,1\n"
+        "5,a,2026-02-01,1\n6,a,2026-02-01,1\n7,,bad,\n",
     )
     shop.run()
     assert shop.rows("select reason, rows_excluded from control.exclusions order by reason") == [

@@ -11,7 +11,8 @@ def prepare(home: Path) -> dict[str, Any]:
     folder = home / "export"
     folder.mkdir()
     (folder / "orders.csv").write_text(
-        "order_id,account_id,email,ordered_at,net_revenue\n1,7,,2026-02-01 10:00:00,12.50\n2,,canary@example.com,2026-02-02,1\n3,7,,bad,1\n\n"
+        "order_id,account_id,email,ordered_at,net_revenue\n"
+        "1,7,,2026-02-01 10:00:00,12.50\n2,,canary@example.com,2026-02-02,1\n3,7,,bad,1\n\n"
     )
     (folder / "customers.csv").write_text("account_id,email,first_name,registered_at\n7,canary@example.com,Canary,2026-01-01\n")
     return {"path": "export", "time_zone": "UTC"}

@@ -1,0 +1,32 @@
+{#- What engines spell differently. Everything else in this project is the SQL that they share. -#}
+
+{#- The shop's date at a UTC instant. -#}
+{% macro local_date(instant, time_zone) -%}
+    {{ adapter.dispatch('local_date', 'regulars')(instant, time_zone) }}
+{%- endmacro %}
+
+{% macro default__local_date(instant, time_zone) -%}
+    cast(({{ instant }} at time zone 'UTC') at time zone {{ time_zone }} as date)
+{%- endmacro %}
+
+{#- Days from 1970-01-01, a Thursday. -#}
+{% macro day_number(date) -%}
+    {{ adapter.dispatch('day_number', 'regulars')(date) }}
+{%- endmacro %}
+
+{% macro default__day_number(date) -%}
+    cast({{ date }} - cast('1970-01-01' as date) as bigint)
+{%- endmacro %}
+
+{#- How many different values: exact where the engine has no fast estimate. -#}
+{% macro distinct_count(expression) -%}
+    {{ adapter.dispatch('distinct_count', 'regulars')(expression) }}
+{%- endmacro %}
+
+{% macro default__distinct_count(expression) -%}
+    count(distinct {{ expression }})
+{%- endmacro %}
+
+{% macro duckdb__distinct_count(expression) -%}
+    approx_count_distinct({{ expression }})
+{%- endmacro %}

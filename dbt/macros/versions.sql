@@ -1,0 +1,55 @@
+{#-
+The versions of a landed table's records, as the CTE `versions`: every column of the table, and `superseded_at`, the
+known_at of the record's next version (null: current). Of versions learned at the same instant the last content_hash
+wins, and the others, which nobody ever saw, are left out. Only the few records with several versions are sorted.
+-#}
+{% macro versions(relation, record=['source', 'record_key']) -%}
+changed_records as (
+    select {{ record | join(', ') }}
+    from {{ relation }}
+    group by {{ record | join(', ') }}
+    having count(*) > 1
+),
+
+lasting_versions as (
+    select
+        landed.*,
+        cast(null as timestamp) as superseded_at
+    from {{ relation }} as landed
+    where
+        not exists (
+            select 1
+            from changed_records
+            where {{ same_record('changed_records', 'landed', record) }}
+        )
+),
+
+successive_versions as (
+    select
+        landed.*,
+        lead(landed.known_at) over (
+            partition by landed.{{ record | join(', landed.') }}
+            order by landed.known_at, landed.content_hash
+        ) as superseded_at
+    from {{ relation }} as landed
+    inner join changed_records on {{ same_record('landed', 'changed_records', record) }}
+),
+
+versions as (
+    select * from lasting_versions
+    union all
+    select * from successive_versions
+    where superseded_at is null or superseded_at > known_at
+)
+{%- endmacro %}
+
+{% macro same_record(one, other, record) -%}
+    {%- for column in record -%}
+        {{ one }}.{{ column }} = {{ other }}.{{ column }}{{ ' and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Whether a version was the valid one at an instant. -#}
+{% macro is_known_at(version, instant) -%}
+    {{ version }}.known_at <= {{ instant }} and ({{ version }}.superseded_at is null or {{ version }}.superseded_at > {{ instant }})
+{%- endmacro %}

@@ -1,0 +1,19 @@
+with
+
+{{ versions(source('raw', 'consents')) }},
+
+consents as (
+    select
+        source,
+        record_key,
+        account_id,
+        channel,
+        status,
+        changed_at,
+        consent_source,
+        known_at,
+        superseded_at
+    from versions
+)
+
+select * from consents

@@ -1,0 +1,30 @@
+{{ config(materialized='table') }}
+
+with
+
+{{ versions(source('raw', 'order_lines')) }},
+
+order_lines as (
+    select
+        source,
+        record_key,
+        order_id,
+        line_id,
+        account_id,
+        ordered_at,
+        product_id,
+        product_name,
+        category,
+        quantity,
+        unit_price,
+        net_revenue,
+        discount_amount,
+        currency,
+        file,
+        line,
+        known_at,
+        superseded_at
+    from versions
+)
+
+select * from order_lines

@@ -1,0 +1,22 @@
+with
+
+{{ versions(source('raw', 'products')) }},
+
+products as (
+    select
+        source,
+        record_key,
+        product_id,
+        product_name,
+        category,
+        cost_amount,
+        price,
+        warranty_days,
+        lifespan_days,
+        currency,
+        known_at,
+        superseded_at
+    from versions
+)
+
+select * from products

@@ -1,0 +1,9 @@
+{#- Several columns together identify a row, and none of them is null. -#}
+{% test unique_key(model, columns) %}
+
+select {{ columns | join(', ') }}
+from {{ model }}
+group by {{ columns | join(', ') }}
+having count(*) > 1 or {{ columns | join(' is null or ') }} is null
+
+{% endtest %}
