@@ -103,14 +103,15 @@ def test_grant_and_denial_of_one_second_both_stand(shop: IngestionHome) -> None:
     assert shop.account("consents") == {"rows_read": 3, "rows_loaded": 2, "duplicates_merged": 1, "rows_excluded": 0, "rows_quarantined": 0}
 
 
-def test_customers_known_by_their_address_alone(shop: IngestionHome) -> None:
-    shop.tables("\n      customers:\n        columns: {email: mail, first_name: name}\n")
-    shop.write("customers.csv", "mail,name\nAnn@x.org,Ann\nnone,Bert\n")
+def test_customer_data_need_an_account(shop: IngestionHome) -> None:
+    shop.tables("\n      customers:\n        columns: {account_id: id, email: mail}\n")
+    shop.write("customers.csv", "id,mail\n1,Ann@x.org\n2,none\n,b@x.org\n")
     shop.run()
-    assert shop.rows("select email, normalised_email, first_name, left(account_id, 6) from private.customers") == [
-        ("Ann@x.org", "ann@x.org", "Ann", "guest-")
+    assert shop.rows("select account_id, email, normalised_email from private.customers order by line") == [
+        ("1", "Ann@x.org", "ann@x.org"),
+        ("2", "none", None),
     ]
-    assert len(shop.quarantine()) == 1
+    assert [(line, reason) for line, reason, _ in shop.quarantine()] == [(4, "column id: a value is required")]
 
 
 def test_addresses_stay_in_the_private_schema(shop: IngestionHome, capsys: pytest.CaptureFixture[str]) -> None:

@@ -67,10 +67,7 @@ def test_required_column_that_is_not_mapped(shop: IngestionHome) -> None:
 def test_rows_must_be_told_apart(shop: IngestionHome) -> None:
     shop.tables(ORDERS.replace("order_id: id, ", ""))
     text = refused(shop)
-    assert (
-        "sources.shop.tables.orders: as order_id is not mapped, say how rows are told apart: row_key: [columns of the file]"
-        in text
-    )
+    assert "sources.shop.tables.orders: as order_id is not mapped, say how rows are told apart: row_key: [columns of the file]" in text
 
 
 def test_unknown_type_and_name(shop: IngestionHome) -> None:

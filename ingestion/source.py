@@ -1,0 +1,179 @@
+"""What a source must offer. Every module `ingestion/sources/<type>.py` is a source type by its file name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import Field
+
+import ingestion.sources
+from ingestion.row_predicate import closest
+from regulars.home import Home
+from regulars.settings import ShopSettings
+from regulars.tables import ORDER_LINES, ORDERS, Table
+from regulars.yaml_file import Settings, YamlFile
+
+
+class SourceSettings(Settings):
+    """What every source can be told in config/sources.yml, beside its type's own settings."""
+
+    account_id_prefix: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9_:.-]*$",
+        description="Put before every account_id, so that the accounts of two shops cannot be taken for one another.",
+    )
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file, or whatever piece a source reads at once, as it was when it was read."""
+
+    file: str
+    sha256: str
+    mapping_sha256: str
+
+
+@dataclass
+class TableExtract:
+    """What one extraction holds for one canonical table, and the account of it.
+
+    rows_read = rows in `parquet` + duplicates_merged + rows in `excluded` + rows_quarantined.
+    """
+
+    parquet: list[str] = field(default_factory=list)
+    rows_read: int = 0
+    duplicates_merged: int = 0
+    excluded: dict[str, int] = field(default_factory=dict)
+    rows_quarantined: int = 0
+
+
+@dataclass
+class Extraction:
+    """What `Source.extract` made: Parquet files in one folder, their accounts, and what was read.
+
+    Attributes:
+        tables: by canonical table name; every table that the source gives, also when nothing was read for it. The
+            Parquet files hold the table's own columns and record_key, content_hash, event_at, file, line and
+            file_ordinal, the place of the file among those of the run, from 1.
+        quarantine: Parquet files with the columns table_name, file, line, reason and raw_bytes.
+        files: what was read.
+        unchanged: files that were not read, because they are as they were when last landed.
+    """
+
+    tables: dict[str, TableExtract]
+    quarantine: list[str] = field(default_factory=list)
+    files: list[LandedFile] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+
+
+class Source(Protocol):
+    """One source of a home. Its module has a class `Source` and a class `Settings`, a kind of `SourceSettings`."""
+
+    def __init__(self, name: str, settings: Any, home: Home, shop: ShopSettings) -> None:
+        """Look at the settings alone: nothing is read or connected yet.
+
+        Raises:
+            ConfigurationError: the settings contradict each other or what is found in the home.
+        """
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The canonical tables that it gives."""
+
+    def extract(self, landed: Mapping[str, LandedFile], into: Path) -> Extraction:
+        """Read what is new and write it as Parquet into the empty folder `into`, without the warehouse.
+
+        Args:
+            landed: what has been landed before, by file: what has not changed since need not be read again.
+            into: folder for the Parquet files; readable by the owner alone.
+
+        Raises:
+            InputError: something cannot be read as a whole. Single bad rows go to quarantine.
+            ConfigurationError: the settings do not fit what is there.
+        """
+
+
+class SourceType(Protocol):
+    """A module of `ingestion.sources`."""
+
+    Settings: type[SourceSettings]
+    Source: type[Source]
+
+
+def source_types() -> dict[str, SourceType]:
+    """Every module of `ingestion.sources`, by its name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(ingestion.sources.__path__))
+    return {name: importlib.import_module(f"ingestion.sources.{name}") for name in names}
+
+
+def source_names(home: Home) -> list[str]:
+    """Names of the home's sources, in the order of config/sources.yml.
+
+    Raises:
+        ConfigurationError: the file cannot be used.
+    """
+    return list(_entries(_file(home)))
+
+
+def load_source(home: Home, shop: ShopSettings, name: str) -> Source:
+    """One source of the home, with its settings checked, and held against the home's other sources.
+
+    Raises:
+        ConfigurationError: with file, line and key.
+    """
+    sources = load_sources(home, shop)
+    if name not in sources:
+        raise _file(home).error(f"there is no source {name!r}; {closest(name, sources)}", ("sources",))
+    return sources[name]
+
+
+def load_sources(home: Home, shop: ShopSettings) -> dict[str, Source]:
+    """All sources of the home by name.
+
+    Raises:
+        ConfigurationError: with file, line and key; also when two sources could take each other's accounts for theirs.
+    """
+    file, types = _file(home), source_types()
+    sources: dict[str, Source] = {}
+    orders_by_prefix: dict[str, str] = {}
+    for name, entry in _entries(file).items():
+        at = ("sources", name)
+        if not isinstance(entry, dict) or "type" not in entry:
+            raise file.error(f"expected `type:` and one of: {', '.join(types)}", at)
+        if entry["type"] not in types:
+            raise file.error(f"there is no source type {entry['type']!r}; known types: {', '.join(types)}", (*at, "type"))
+        module = types[entry["type"]]
+        settings = file.validated(module.Settings, {key: value for key, value in entry.items() if key != "type"}, at)
+        sources[name] = module.Source(name, settings, home, shop)
+        if {ORDERS, ORDER_LINES} & set(sources[name].tables):
+            other = orders_by_prefix.setdefault(settings.account_id_prefix, name)
+            if other != name:
+                raise file.error(
+                    f"{other!r} and {name!r} both give orders with the account_id_prefix {settings.account_id_prefix!r}, so account 17 of "
+                    "one would be taken for account 17 of the other; give one of them another account_id_prefix",
+                    at,
+                )
+    return sources
+
+
+def _file(home: Home) -> YamlFile:
+    return YamlFile(home.config / "sources.yml")
+
+
+def _entries(file: YamlFile) -> dict[str, Any]:
+    for key in file.content:
+        if key != "sources":
+            raise file.error("unknown key; the file holds `sources:` alone", (key,))
+    entries = file.content.get("sources")
+    if not isinstance(entries, dict) or not entries:
+        raise file.error("expected at least one source: a name, and below it its type and settings", ("sources",))
+    for name in entries:
+        if not isinstance(name, str) or not re.fullmatch("[a-z0-9_]+", name):
+            raise file.error("a source's name consists of lower-case letters, digits and underscores", ("sources", name))
+    return entries

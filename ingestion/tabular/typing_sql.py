@@ -1,0 +1,98 @@
+"""SQL that turns texts into typed values: null where the text is no such value, which then has its expected form in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingestion.tabular.mapping import ColumnRule, TableMapping
+from regulars.tables import Column, Table
+
+EARLIEST, LATEST = "1970-01-02", "2100-01-01"
+"""Times outside are slips of the keyboard, or words such as infinity that a cast would take for a time."""
+
+_CHOICES = {
+    ("consents", "channel"): ("email", "sms", "post", "ads"),
+    ("consents", "status"): ("granted", "denied"),
+}
+
+
+@dataclass(frozen=True)
+class TypedText:
+    """An expression over a text, and what the text should have looked like."""
+
+    sql: str
+    expected: str
+
+
+def literal(text: str) -> str:
+    """The text as SQL writes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping, zone: str, text: str) -> TypedText:
+    """The value of a canonical column.
+
+    Args:
+        rule: how the file writes it.
+        zone: IANA name of the time zone of times without one; the session's zone is the same.
+        text: SQL of the text in the file.
+    """
+    if rule.values:
+        cases = " ".join(f"when {literal(word)} then {literal(meaning)}" for word, meaning in rule.values.items())
+        text = f"case {text} {cases} else {text} end"
+    if column.name == "currency":
+        return TypedText(f"case when regexp_full_match(upper({text}), '[A-Z]{{3}}') then upper({text}) end", "a currency code such as EUR")
+    if choices := _CHOICES.get((table.name, column.name)):
+        listed = ", ".join(literal(choice) for choice in choices)
+        return TypedText(f"case when lower({text}) in ({listed}) then lower({text}) end", f"one of {', '.join(choices)}")
+    if column.type == "text":
+        return TypedText(text, "text")
+    if column.type in ("integer", "amount"):
+        return _number(table, column, mapping, text)
+    if column.type in ("timestamp", "date"):
+        return _time(column, rule, zone, text)
+    raise NotImplementedError(f"no canonical table has a column of type {column.type} yet; write here how a text becomes one")
+
+
+def _number(table: Table, column: Column, mapping: TableMapping, text: str) -> TypedText:
+    number = f"try_cast({_plain_number(text, mapping)} as decimal(18, 4))"
+    if column.type == "integer":
+        return TypedText(f"case when {number} = trunc({number}) then try_cast({number} as bigint) end", "a whole number such as 12")
+    example = f"12{mapping.decimal}50"
+    if (table.name, column.name) == ("refunds", "amount"):
+        return TypedText(f"case when {number} >= 0 then {number} end", f"an amount of 0 or more, such as {example}")
+    return TypedText(number, f"an amount such as {example}")
+
+
+def _time(column: Column, rule: ColumnRule, zone: str, text: str) -> TypedText:
+    in_format = f"a time like {' or '.join(rule.format)}" if rule.format else ""
+    if column.type == "date":
+        day = f"try_cast({_by_format(text, rule) if rule.format else text} as date)"
+        plausible = f"case when {day} between date '1900-01-01' and date '{LATEST}' then {day} end"
+        return TypedText(plausible, in_format or "a date such as 2026-03-01")
+    zoned = f"timezone({literal(zone)}, {_by_format(text, rule)})" if rule.format else f"try_cast({text} as timestamptz)"
+    moment = f"timezone('UTC', {zoned})"
+    plausible = f"case when {moment} between timestamp '{EARLIEST}' and timestamp '{LATEST}' then {moment} end"
+    return TypedText(plausible, in_format or "a time from 1970 on, such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z")
+
+
+def as_written(rule: ColumnRule, text: str) -> str:
+    """The time as the clock on the file's wall showed it, for rules that people write."""
+    return _by_format(text, rule) if rule.format else f"try_cast({text} as timestamp)"
+
+
+def _by_format(text: str, rule: ColumnRule) -> str:
+    return f"try_strptime({text}, [{', '.join(literal(format_) for format_ in rule.format)}])"
+
+
+def _plain_number(text: str, mapping: TableMapping) -> str:
+    """The number with a point and without groups; null where its signs stand in the wrong places, 1.234 for 1,234 say."""
+    if mapping.thousands is not None:
+        group, point = (f"\\{sign}" for sign in (mapping.thousands, mapping.decimal))
+        pattern = rf"[+-]?(\d{{1,3}}({group}\d{{3}})+|\d+)({point}\d+)?"
+        bare = f"replace(replace({text}, {literal(mapping.thousands)}, ''), {literal(mapping.decimal)}, '.')"
+        return f"case when regexp_full_match({text}, {literal(pattern)}) then {bare} end"
+    if mapping.decimal == ",":
+        return f"case when not contains({text}, '.') and not contains({text}, '_') then replace({text}, ',', '.') end"
+    # The engine reads 1_000 as a thousand.
+    return f"case when not contains({text}, '_') then {text} end"

@@ -1,0 +1,44 @@
+"""python -m models train|cutoffs|needs-training --as-of DATE"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+
+from models.train import is_fresh, train
+from models.training_cutoffs import cutoffs_of_home
+from regulars.command import as_of_argument, run_command
+from regulars.home import Home
+
+IS_FRESH = 1
+"""Exit code of `needs-training` when there is no need."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m models", description="Train churn and lifetime-value models.")
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    training = verbs.add_parser("train", help="train on past cutoffs, and promote the model if it is not worse than the baselines")
+    cutoffs = verbs.add_parser("cutoffs", help="show the past cutoffs that a training learns from, for `python -m regulars build`")
+    need = verbs.add_parser("needs-training", help=f"exit 0 when the next night should train first, {IS_FRESH} when it need not")
+    for verb in (training, cutoffs, need):
+        as_of_argument(verb)
+    training.set_defaults(kind="training")
+    chosen = parser.parse_args(arguments)
+    needs: list[bool] = []
+    actions = {
+        "train": lambda home: train(home, chosen.as_of, chosen.kind),
+        "cutoffs": lambda home: _show_cutoffs(home, chosen.as_of),
+        "needs-training": lambda home: needs.append(not is_fresh(home, chosen.as_of)),
+    }
+    code = run_command(lambda: actions[chosen.verb](Home.from_environment()))
+    return IS_FRESH if needs == [False] else code
+
+
+def _show_cutoffs(home: Home, as_of: date) -> None:
+    for cutoff in cutoffs_of_home(home, as_of):
+        print(cutoff)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

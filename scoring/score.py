@@ -1,0 +1,58 @@
+"""features + model → scores: one row per customer, in batches, whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+import pyarrow as pa
+
+from models.feature_matrix import FEATURES
+from models.serving import Scorer, scorer_for
+from regulars.home import Home
+from regulars.run import Kind, step
+from regulars.settings import HomeSettings
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
+from regulars.warehouse import open_warehouse
+
+ROWS_PER_BATCH = 50_000
+
+
+def score(home: Home, as_of: date, kind: Kind = "night") -> None:
+    """Replace the scores of `as_of` by those of the model promoted for it, or of the formula.
+
+    Raises:
+        ArtefactError: the promoted model is damaged or does not fit the configuration; no score has changed then.
+    """
+    with step(home, "score", kind, as_of) as run:
+        scorer = scorer_for(home, as_of, run.settings)
+        columns = ", ".join(("customer_id", *(feature.name for feature in FEATURES)))
+        with open_warehouse(home) as warehouse:
+            features = warehouse.batches(
+                f"select {columns} from {CUSTOMER_FEATURES.qualified_name} where as_of_date = ?", [as_of], rows_per_batch=ROWS_PER_BATCH
+            )
+            count = warehouse.replace_slice(CUSTOMER_SCORES, as_of, scored(features, scorer, as_of, run.settings))
+            warehouse.execute(f"update {NIGHTS.qualified_name} set model_version = ? where as_of_date = ?", [scorer.model_version, as_of])
+        run.summary = f"{count:,} customers by {scorer.scored_by} ({scorer.model_version}): {scorer.why}"
+
+
+def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, settings: HomeSettings) -> Iterator[pa.Table]:
+    """Scores for batches of `customer_features`, as rows of `customer_scores`."""
+    horizons = settings.prediction
+    for batch in features:
+        prediction = scorer.predictor.predict(batch)
+        rows = batch.num_rows
+        yield pa.table(
+            {
+                "customer_id": batch.column("customer_id"),
+                "as_of_date": pa.repeat(pa.scalar(as_of, pa.date32()), rows),
+                "churn_probability": prediction.churn_probability,
+                "churn_horizon_days": pa.repeat(pa.scalar(horizons.churn_horizon_days, pa.int64()), rows),
+                "expected_value": prediction.expected_value,
+                "value_horizon_days": pa.repeat(pa.scalar(horizons.value_horizon_days, pa.int64()), rows),
+                "value_at_risk": prediction.value_at_risk,
+                "currency": pa.repeat(settings.shop.currency, rows),
+                "model_version": pa.repeat(scorer.model_version, rows),
+                "scored_by": pa.repeat(scorer.scored_by, rows),
+            }
+        )
