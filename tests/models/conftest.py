@@ -13,7 +13,7 @@ from tests.models.synthetic_shop import AS_OF, fill, write_configuration
 @pytest.fixture(scope="session")
 def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = write_configuration(tmp_path_factory.mktemp("trained"))
-    fill(home, customers=500)
+    fill(home, customers=400)
     train(home, AS_OF)
     return home
 

@@ -32,7 +32,7 @@ def write_configuration(folder: Path, **training: Any) -> Home:
     """A home with short horizons, so that few cutoffs make a training."""
     (folder / "config").mkdir(parents=True, exist_ok=True)
     (folder / "config" / "shop.yml").write_text("name: Test\ntime_zone: Europe/London\ncurrency: EUR\n")
-    settings = {"cutoffs_count": 8, "cutoff_step_days": 28, "min_customers": 100, "min_outcomes": 50} | training
+    settings = {"cutoffs_count": 6, "cutoff_step_days": 28, "min_customers": 100, "min_outcomes": 50} | training
     lines = "".join(f"  {key}: {value}\n" for key, value in settings.items())
     (folder / "config" / "prediction.yml").write_text(
         f"churn_horizon_days: {CHURN_DAYS}\nvalue_horizon_days: {VALUE_DAYS}\nformula_lifespan_years: 2\ntraining:\n{lines}"

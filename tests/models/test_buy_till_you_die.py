@@ -2,7 +2,9 @@
 
 import gzip
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pyarrow.compute as pc
@@ -24,6 +26,8 @@ from models.buy_till_you_die import (
     fit_gamma_gamma,
     fit_purchase_model,
 )
+from models.buy_till_you_die.maximum_likelihood import Likelihood, maximise, remarks_on
+from models.buy_till_you_die.parameter_set import ParameterSet
 from regulars.errors import ArtefactError, InputError
 
 MODELS: list[PurchaseModel] = [
@@ -77,15 +81,9 @@ class CdnowSample:
         self.mean_repeat_value = spent / np.maximum(self.repeats, 1)
 
 
-@pytest.fixture(scope="module")
-def cdnow(request: pytest.FixtureRequest) -> CdnowSample:
-    import os
-
-    folder = Path(os.environ.get("REGULARS_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-    path = folder / "cdnow_sample.csv.gz"
-    if not path.exists():
-        pytest.skip("needs cdnow_sample.csv.gz in the folder that REGULARS_DATA names")
-    return CdnowSample(path)
+@pytest.fixture
+def cdnow(real_orders: Path) -> CdnowSample:
+    return CdnowSample(real_orders / "cdnow_sample.csv.gz")
 
 
 @pytest.mark.parametrize(
@@ -252,14 +250,14 @@ def test_expected_orders_do_not_depend_on_the_singularity_of_the_formula(a: floa
 def test_predictions_come_true_in_simulation(model: PurchaseModel) -> None:
     """Of simulated customers, the share alive, the share without order and the mean of orders, overall and by repeats."""
     generator = np.random.default_rng(11)
-    customers = model.sample(generator.uniform(5.0, 60.0, 300_000), 26.0, generator)
+    customers = model.sample(generator.integers(5, 60, 100_000), 26.0, generator)
     data = customers.histories
     silent, alive = model.probability_of_no_order(data, 26.0), model.probability_alive(data)
     orders, soon = model.expected_orders(data, 26.0), model.probability_of_order(data, 4.0)
     bins = np.minimum(data.repeat_order_days_count, 4).astype(int)
     for part in (bins >= 0, *(bins == number for number in range(5))):
         count = part.sum()
-        assert count > 5000
+        assert count > 2000
         for predicted, happened in (
             (silent, customers.orders_in_horizon == 0),
             (alive, customers.is_alive),
@@ -396,6 +394,54 @@ def test_a_sample_stands_for_the_whole() -> None:
     assert data.sampled(40_000) is data
 
 
+# The search for the maximum
+
+
+@dataclass(frozen=True)
+class Toy(ParameterSet):
+    size: float
+
+    unit_parameters: ClassVar[tuple[str, ...]] = ()
+
+
+def _gaussian(customers: float) -> Likelihood[Toy]:
+    """A log likelihood that is a parabola in the logarithm of the size, with its top at 2."""
+    return Likelihood(
+        lambda model: (-0.5 * customers * (np.log(model.size) - 2) ** 2, np.array([customers * (2 - np.log(model.size)) / model.size])),
+        customers,
+    )
+
+
+def test_prior_and_likelihood_meet_by_their_weights() -> None:
+    starts = [Toy(1.0), Toy(30.0)]
+    model, has_converged, errors, at_bound = maximise(starts, _gaussian(4.0), _gaussian(4.0), prior_deviation=0.5)
+    assert has_converged
+    assert not at_bound
+    assert np.log(model.size) == pytest.approx(2 * 4 / (4 + 4), abs=1e-6)
+    assert errors[0] == pytest.approx(model.size / np.sqrt(4 + 4), rel=1e-4)
+    free, _, errors, _ = maximise(starts, _gaussian(4.0), _gaussian(4.0), prior_deviation=None)
+    assert np.log(free.size) == pytest.approx(2.0, abs=1e-6)
+    assert errors[0] == pytest.approx(free.size / 2, rel=1e-4)
+
+
+def test_a_search_that_finds_no_maximum_says_so() -> None:
+    """A value that does not follow its gradient stops the line search where it stands."""
+    stuck = Likelihood[Toy](lambda model: (0.0, np.array([1.0])), 1.0)
+    model, has_converged, _, at_bound = maximise([Toy(1.0)], stuck, stuck, prior_deviation=None)
+    assert not has_converged
+    assert np.isfinite(model.size)
+    assert any("stopped" in remark for remark in remarks_on(at_bound, has_converged))
+
+
+def test_a_rising_likelihood_ends_at_the_bound() -> None:
+    rising = Likelihood[Toy](lambda model: (float(np.log(model.size)), np.array([1 / model.size])), 1.0)
+    model, has_converged, errors, at_bound = maximise([Toy(1.0)], rising, rising, prior_deviation=None)
+    assert at_bound == ["size"]
+    assert model.size == pytest.approx(1e4)
+    assert errors[0] == np.inf
+    assert remarks_on(at_bound, has_converged)
+
+
 # Data that tell little
 
 
@@ -438,7 +484,7 @@ def test_customers_with_ten_thousand_orders_can_be_fitted(kind: type[PurchaseMod
 def test_a_prior_steadies_a_small_shop_and_is_not_felt_in_a_large_one(kind: type[PurchaseModel]) -> None:
     model = next(model for model in MODELS if isinstance(model, kind))
     generator = np.random.default_rng(6)
-    small, large = (model.sample(generator.uniform(5, 40, count), 0.0, generator).histories for count in (30, 30_000))
+    small, large = (model.sample(generator.integers(5, 40, count), 0.0, generator).histories for count in (30, 10_000))
     drawn = np.log(fit_purchase_model(kind, small, prior_deviation=1.0).model.values)
     free = np.log(fit_purchase_model(kind, small).model.values)
     assert np.abs(drawn - np.log(model.values)).max() <= np.abs(free - np.log(model.values)).max()
