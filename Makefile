@@ -76,7 +76,7 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 	@ruff check .
 	@mypy
 	@lint-imports
-	@sqlfluff lint dbt --processes 2
+	@sqlfluff lint dbt --processes 1
 
 .PHONY: test
 test: lint  ## All tests

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SEED = 20
-FOLDS = 5
+FOLDS = 3
 
 
 def known_cutoffs(cutoffs: Iterable[date], horizon_days: int, as_of: date) -> tuple[date, ...]:

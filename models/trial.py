@@ -18,7 +18,7 @@ from models.trained_model import fit_model
 from models.training_frame import TrainingFrame
 
 MODEL = "xgboost"
-TRIAL_FOLDS = 3
+TRIAL_FOLDS = 2
 FEWEST_OF_AN_OUTCOME = 30
 ONE_SIDED_95 = 1.645
 

@@ -132,9 +132,11 @@ class TableExtraction:
             addresses = self._pseudonyms.identify(sorted(address for (address,) in found))
             self._work.load("identified", addresses.schema, iter(addresses.to_batches()), "insert into addresses select * from identified")
         account = f"{literal(binding.reading.account_id_prefix)} || v_account_id" if has_account else "cast(null as varchar)"
-        if binding.table is not CUSTOMERS:
-            account = f"coalesce({account}, guest_id)"
         email = "v_email" if has_email else "cast(null as varchar)"
+        if binding.table is CUSTOMERS:
+            names_a_guest = "false"
+        else:
+            account, names_a_guest = f"coalesce({account}, guest_id)", f"{email} is not null"
         column = binding.source_column("account_id" if has_account else EMAIL)
         no_address = f"column {binding.source_column(EMAIL)}: expected an e-mail address, as nothing else names the customer"
         needs_account = any(name.name == "account_id" and not name.nullable for name in binding.table.columns)
@@ -142,14 +144,13 @@ class TableExtraction:
             f"""
             create or replace temporary view resolved as
             with accounts as (
-                select staged.* exclude (problem), problem as own_problem, addresses.normalised_email, guest_id, {email} as given_email,
-                    {account} as resolved_account
+                select staged.* exclude (problem), problem as own_problem, addresses.normalised_email, guest_id,
+                    {account} as resolved_account, {names_a_guest} as names_a_guest
                 from staged left join addresses on addresses.email = {email}
             )
             select *,
                 case when own_problem is not null or excluded_by is not null then own_problem
-                    when resolved_account is null and given_email is not null
-                        then {literal(no_address)}
+                    when resolved_account is null and names_a_guest then {literal(no_address)}
                     when {"resolved_account is null" if needs_account else "false"} then {literal(f"column {column}: a value is required")}
                     {self._derived_problems()}
                 end as problem

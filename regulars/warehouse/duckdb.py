@@ -34,17 +34,21 @@ UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information
 
 
 class DuckDBWarehouse:
-    """See `regulars.warehouse.Warehouse`. A writer holds `warehouse.lock` beside the file while it is open."""
+    """See `regulars.warehouse.Warehouse`.
+
+    DuckDB takes one process at a time, so reading and writing both hold `warehouse.lock` beside the file while it is
+    open, and wait for each other. People read the published copy, which needs no lock.
+    """
 
     def __init__(self, home: Home, *, read_only: bool = False):
         self._home = home
         self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)
         home.private_folder(home.var)
-        if not read_only or not home.warehouse.exists():
-            self._lock.acquire()
+        self._lock.acquire()
         try:
-            self._connection = connect(home.warehouse, read_only=read_only and home.warehouse.exists())
-            if not read_only:
+            is_new = not home.warehouse.exists()
+            self._connection = connect(home.warehouse, read_only=read_only and not is_new)
+            if is_new or not read_only:
                 home.warehouse.chmod(0o600)
                 self._create_tables()
         except BaseException:

@@ -58,7 +58,7 @@ def open_warehouse(home: Home, *, read_only: bool = False) -> Warehouse:
     """The home's warehouse, with all tables of `regulars.tables` that Python writes.
 
     Raises:
-        TryAgain: another process is writing and did not finish in time.
+        TryAgain: another process is at work and did not finish in time.
     """
     from regulars.warehouse.duckdb import DuckDBWarehouse
 

@@ -26,7 +26,7 @@ ORDERS = """
 
 def utc(year: int, month: int, day: int, *clock: int) -> datetime:
     """A moment as the warehouse has it: UTC without zone."""
-    return datetime(year, month, day, *clock)  # noqa: DTZ001
+    return datetime(year, month, day, *clock)
 
 
 class IngestionHome:

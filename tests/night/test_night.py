@@ -48,7 +48,9 @@ def test_every_customer_with_an_order_is_scored_by_the_model(finished_home: Home
 
 
 def test_personal_data_stay_behind_their_fence(finished_home: Home) -> None:
-    addresses = {str(row[0]) for row in _rows(finished_home, "select distinct normalised_email from private.customers where email is not null")}
+    addresses = {
+        str(row[0]) for row in _rows(finished_home, "select distinct normalised_email from private.customers where email is not null")
+    }
     assert addresses
     for folder in (finished_home.logs, finished_home.models, finished_home.reports, finished_home.var / "dbt", finished_home.state.parent):
         for name, content in tree(folder).items():

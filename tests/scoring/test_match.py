@@ -72,7 +72,9 @@ class Shop:
 
     def members(self, day: int, segment: str) -> set[str]:
         as_of = FIRST_NIGHT + timedelta(days=day)
-        found = self.rows(f"select customer_id from segments.segment_memberships where as_of_date = date '{as_of}' and segment = '{segment}'")
+        found = self.rows(
+            f"select customer_id from segments.segment_memberships where as_of_date = date '{as_of}' and segment = '{segment}'"
+        )
         return {row[0] for row in found}
 
     def plays(self, day: int) -> dict[str, str]:
