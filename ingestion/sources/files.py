@@ -21,7 +21,7 @@ from ingestion.tabular.rows import FileRows
 from ingestion.tabular.table_extraction import TableExtraction
 from ingestion.tabular.text_stream import fingerprint
 from ingestion.tabular.work_database import WorkDatabase
-from regulars.errors import ConfigurationError, TryAgain
+from regulars.errors import ConfigurationError, InputError, TryAgain
 from regulars.home import Home
 from regulars.settings import Currency, ShopSettings, TimeZone
 from regulars.tables import CANONICAL_TABLES, CUSTOMERS, REFUNDS, Table
@@ -48,6 +48,7 @@ class Source:
     def __init__(self, name: str, settings: Settings, home: Home, shop: ShopSettings):
         self._name, self._home = name, home
         self._folder = (home.path / settings.path).resolve()
+        self._is_found_by_name = settings.tables is None
         self._readings = {
             table.name: TableReading(
                 table,
@@ -78,6 +79,7 @@ class Source:
         return tuple(table for table in CANONICAL_TABLES if table in given)
 
     def extract(self, landed: Mapping[str, LandedFile], into: Path) -> Extraction:
+        self._require_earlier_tables(landed)
         extraction = Extraction({table.name: TableExtract() for table in self.tables})
         pseudonyms = GuestPseudonyms(self._home)
         with WorkDatabase(into) as work:
@@ -105,6 +107,17 @@ class Source:
                         )
             guest_rows.write(into, extraction)
         return extraction
+
+    def _require_earlier_tables(self, landed: Mapping[str, LandedFile]) -> None:
+        """A file that is found by its table's name and was there on an earlier night is not left out in silence."""
+        known = {table.name for table in CANONICAL_TABLES}
+        for label in sorted(landed):
+            table = Path(label).name.split(".")[0]
+            if self._is_found_by_name and table in known and table not in self._readings:
+                raise InputError(
+                    f"{label} of the source {self._name} was read on an earlier night and is missing now in {self._folder}. "
+                    f"{_what_is_there(self._folder)} Put it back, or say under `tables:` what the source still gives"
+                )
 
     def _files(self) -> dict[Path, list[TableReading]]:
         """Every file with the tables that are read from it, in the order of their names: later files bring later versions."""

@@ -79,10 +79,10 @@ class BetaGeometric(PurchaseModel):
 
     def expected_orders_if_alive(self, histories: OrderHistories, horizon: Figures) -> Figures:
         counts, place = histories.distinct_counts
-        same = np.column_stack([place, histories.age, horizon])
-        order = np.lexsort(same.T)
+        # The time of the last order plays no part, and whole days make many rows equal.
+        order = np.lexsort((histories.age, place))
         is_new = np.ones(len(order), dtype=np.bool_)
-        is_new[1:] = (np.diff(same[order], axis=0) != 0).any(axis=1)
+        is_new[1:] = (np.diff(place[order]) != 0) | (np.diff(histories.age[order]) != 0) | (np.diff(horizon[order]) != 0)
         group = np.empty(len(order), dtype=np.intp)
         group[order] = np.cumsum(is_new) - 1
         one = order[is_new]

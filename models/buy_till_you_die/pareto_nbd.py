@@ -11,7 +11,7 @@ from scipy.special import expit, gammaln, psi
 
 from models.buy_till_you_die.order_histories import OrderHistories
 from models.buy_till_you_die.purchase_model import NEVER, PurchaseModel, SimulatedCustomers
-from models.buy_till_you_die.quadrature import DecayIntegral, decay_integral
+from models.buy_till_you_die.quadrature import decay_integral, log_decay_integral
 from models.prediction import Figures
 
 LONGEST = 1e12
@@ -40,13 +40,13 @@ class ParetoNbd(PurchaseModel):
         return [cls(0.5, 0.5, 0.6, 0.6), cls(1.0, 0.3, 0.3, 1.0), cls(0.2, 0.2, 1.0, 0.3), cls(3.0, 1.0, 1.0, 5.0)]
 
     def log_likelihood(self, histories: OrderHistories) -> Figures:
-        return self._log_likelihood(histories, self._log_odds(histories, self._dropout(histories)))
+        return self._log_likelihood(histories, self.log_odds_of_dropout(histories))
 
     def total_log_likelihood(self, histories: OrderHistories) -> tuple[float, Figures]:
         counts, place = histories.distinct_counts
         weights, x = histories.weights, histories.repeat_order_days_count
-        dropout = self._dropout(histories)
-        log_odds = self._log_odds(histories, dropout)
+        dropout = decay_integral(*self._moment_of_dropout(histories))
+        log_odds = self._log_odds(histories, dropout.log_value)
         gone = expit(log_odds)
         alive = 1.0 - gone
         now_a, now_b = self.alpha + histories.age, self.beta + histories.age
@@ -63,7 +63,7 @@ class ParetoNbd(PurchaseModel):
         return float(weights @ self._log_likelihood(histories, log_odds)), gradient
 
     def log_odds_of_dropout(self, histories: OrderHistories) -> Figures:
-        return self._log_odds(histories, self._dropout(histories))
+        return self._log_odds(histories, log_decay_integral(*self._moment_of_dropout(histories)))
 
     def expected_orders_if_alive(self, histories: OrderHistories, horizon: Figures) -> Figures:
         rate = (self.r + histories.repeat_order_days_count) / (self.alpha + histories.age)
@@ -79,8 +79,8 @@ class ParetoNbd(PurchaseModel):
     def probability_of_order_if_alive(self, histories: OrderHistories, horizon: Figures) -> Figures:
         shape = self.r + histories.repeat_order_days_count
         rate, dropout_shape = self.alpha + histories.age, np.full(len(histories), self.s)
-        integral = decay_integral(rate, shape + 1.0, self.beta + histories.age, dropout_shape, np.asarray(horizon, dtype=np.float64))
-        result: Figures = np.minimum(shape / rate * np.exp(integral.log_value), 1.0)
+        log_integral = log_decay_integral(rate, shape + 1.0, self.beta + histories.age, dropout_shape, horizon)
+        result: Figures = np.minimum(shape / rate * np.exp(log_integral), 1.0)
         return result
 
     def time_to_next_order_if_alive(self, histories: OrderHistories, probability: Figures) -> Figures:
@@ -132,9 +132,9 @@ class ParetoNbd(PurchaseModel):
         result: Figures = by_count[place] + silence + survival + np.logaddexp(0.0, log_odds)
         return result
 
-    def _dropout(self, histories: OrderHistories) -> DecayIntegral:
-        """The integral over the moment of dropping out, from the last order to `age`."""
-        return decay_integral(
+    def _moment_of_dropout(self, histories: OrderHistories) -> tuple[Figures, Figures, Figures, Figures, Figures]:
+        """What the integral over the moment of dropping out is of, from the last order to `age`."""
+        return (
             self.alpha + histories.active_span,
             self.r + histories.repeat_order_days_count,
             self.beta + histories.active_span,
@@ -142,13 +142,13 @@ class ParetoNbd(PurchaseModel):
             histories.age - histories.active_span,
         )
 
-    def _log_odds(self, histories: OrderHistories, dropout: DecayIntegral) -> Figures:
+    def _log_odds(self, histories: OrderHistories, log_integral: Figures) -> Figures:
         since_a = np.log((self.alpha + histories.age) / (self.alpha + histories.active_span))
         since_b = np.log((self.beta + histories.age) / (self.beta + histories.active_span))
         result: Figures = (
             np.log(self.s)
             - np.log(self.beta + histories.active_span)
-            + dropout.log_value
+            + log_integral
             + (self.r + histories.repeat_order_days_count) * since_a
             + self.s * since_b
         )
