@@ -82,6 +82,9 @@ class Home:
         return self.var / "logs"
 
     def private_folder(self, path: Path) -> Path:
-        """`path`, made with mode 0700 when it is missing."""
+        """`path`, made with mode 0700 when it is missing, as are the folders between the home and it."""
+        for folder in (*reversed(path.parents), path):
+            if folder.is_relative_to(self.var):
+                folder.mkdir(exist_ok=True, mode=0o700)
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         return path

@@ -85,7 +85,8 @@ class State:
 
     def __init__(self, file: Path):
         self._file = file
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (file.parent.parent, file.parent):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.connection() as connection:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(SCHEMA)

@@ -64,7 +64,7 @@ def _slices(rows: int) -> list[slice]:
 
 
 def _decay_nodes(a: Figures, m: Figures, b: Figures, n: Figures, length: Figures) -> tuple[Figures, Figures, Figures, Figures, Figures]:
-    """u, log(1 + u/a), log(1 + u/b) and the integrand's relative mass at each node, shape (rows, nodes), and the integral's logarithm, (rows,)."""
+    """u, log(1 + u/a), log(1 + u/b) and the integrand's relative mass, each (rows, nodes), and the integral's logarithm, (rows,)."""
     a, m, b, n = a[:, None], m[:, None], b[:, None], n[:, None]
     nearest = np.minimum(a, b)
     reach = _relevant_log_length(a, m, b, n, nearest, length[:, None])
