@@ -64,6 +64,7 @@ train: env  ## One training: make train AS_OF=2011-09-10
 
 .PHONY: up
 up: env  ## Airflow's pages on 127.0.0.1, with a generated password
+	@if [ "$$(realpath $(REGULARS_HOME))" = "$(CURDIR)" ]; then python -m regulars sample-shop --until $(DEMO_AS_OF); fi
 	@python -m regulars up --port $(PORT)
 
 .PHONY: down
