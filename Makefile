@@ -81,7 +81,7 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 
 .PHONY: test
 test: lint  ## All tests
-	@pytest
+	@pytest -n 2 --dist loadfile
 
 .PHONY: docs
 docs: env  ## Write the reference pages anew
