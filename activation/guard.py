@@ -14,16 +14,23 @@ from activation.destination import Target
 
 REMOVALS_COUNT, REMOVALS_SHARE = 25, 0.10
 ADDITIONS_COUNT, ADDITIONS_SHARE = 100, 0.30
+MOST_SHARE = 0.5
+"""After missed nights the limits grow, a night's worth for each, but never beyond this share of a list's removals."""
+
 EMPTIED_COUNT = 10
 """A list of at least so many customers may not become empty by itself."""
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the guard must know beside the plan. The home's own folder may fill lists that it does not have yet."""
+    """What the guard must know beside the plan. The home's own folder may fill lists that it does not have yet.
+
+    `nights` is how many nights of change the plan holds: days since the latest as_of that was sent, at least 1.
+    """
 
     is_own: bool
     is_first_sync: bool
+    nights: int = 1
 
 
 def judge(figures: Sequence[ListFigures], circumstances: Circumstances) -> list[str]:
@@ -57,22 +64,16 @@ def judge(figures: Sequence[ListFigures], circumstances: Circumstances) -> list[
 def _judge_list(one: ListFigures, name: str, circumstances: Circumstances) -> list[str]:
     reasons = []
     unexpected = one.leaving - one.expected_leaving
+    removals = max(REMOVALS_COUNT, min(REMOVALS_SHARE * circumstances.nights, MOST_SHARE) * one.current)
+    additions = max(ADDITIONS_COUNT, ADDITIONS_SHARE * one.current) * circumstances.nights
     if one.desired == 0 and one.current - one.expected_leaving >= EMPTIED_COUNT:
         reasons.append(f"{name} would become empty; it has {one.current:,} customers")
-    elif unexpected > max(REMOVALS_COUNT, REMOVALS_SHARE * one.current):
+    elif unexpected > removals:
         reasons.append(
-            f"{name} would lose {unexpected:,} of {one.current:,} customers before their time; "
-            f"expected at most {max(REMOVALS_COUNT, int(REMOVALS_SHARE * one.current)):,}"
+            f"{name} would lose {unexpected:,} of {one.current:,} customers before their time; expected at most {int(removals):,}"
         )
-    if (
-        not _fills_own(one, circumstances)
-        and not circumstances.is_first_sync
-        and one.entering > max(ADDITIONS_COUNT, ADDITIONS_SHARE * one.current)
-    ):
-        reasons.append(
-            f"{name} would gain {one.entering:,} customers over its {one.current:,}; "
-            f"expected at most {max(ADDITIONS_COUNT, int(ADDITIONS_SHARE * one.current)):,}"
-        )
+    if not _fills_own(one, circumstances) and not circumstances.is_first_sync and one.entering > additions:
+        reasons.append(f"{name} would gain {one.entering:,} customers over its {one.current:,}; expected at most {int(additions):,}")
     return reasons
 
 

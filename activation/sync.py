@@ -132,7 +132,9 @@ class _Sync:
         """Return when the plan may be pushed: it continues a push that began, is approved, or the guard lets it pass."""
         if plan.is_empty or self._continues(plan) or self._ledger.is_approved(plan.sha256, clock.now()):
             return
-        circumstances = Circumstances(self._destination.is_own, self._ledger.is_first_sync(plan.target))
+        latest = self._ledger.latest_sent()
+        nights = max((plan.as_of - latest).days, 1) if latest is not None else 1
+        circumstances = Circumstances(self._destination.is_own, self._ledger.is_first_sync(plan.target), nights)
         reasons = judge(plan.figures, circumstances)
         if not reasons:
             return

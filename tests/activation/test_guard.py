@@ -42,6 +42,14 @@ def test_limits(change: dict[str, int], stops: bool) -> None:
     assert bool(judge([replace(LIST, **change)], NORMAL)) is stops
 
 
+def test_missed_nights_widen_the_limits_but_half_a_list_never_goes_unasked() -> None:
+    late = replace(NORMAL, nights=3)
+    assert not judge([replace(LIST, leaving=300, entering=900)], late)
+    assert judge([replace(LIST, leaving=301)], late)
+    assert judge([replace(LIST, entering=901)], late)
+    assert judge([replace(LIST, leaving=501)], replace(NORMAL, nights=90))
+
+
 def test_many_small_losses_are_one_large_loss() -> None:
     small = replace(LIST, current=50, leaving=20)
     assert judge([small], NORMAL) == []
