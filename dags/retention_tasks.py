@@ -24,17 +24,19 @@ AS_OF = Param(
 
 
 def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
-    """End a task at once on an error that a retry cannot mend, and show its text without a traceback."""
+    """End a task at once on an error that a retry cannot mend, and tell the command that watches the run why it failed."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         from regulars.errors import RegularsError, TryAgain
+        from regulars.progress import report_failure
 
         try:
             return function(*args, **kwargs)
-        except TryAgain:
-            raise
         except RegularsError as error:
+            report_failure(str(error), error.exit_code)
+            if isinstance(error, TryAgain):
+                raise
             raise AirflowFailException(str(error)) from None
 
     return run

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from regulars.airflow_environment import airflow_environment
 from regulars.errors import RegularsError
+from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.progress import failure_file
 from regulars.run import Kind
@@ -33,7 +34,13 @@ def run_dag(home: Home, kind: Kind, as_of: date) -> None:
 
     Raises:
         DagFailed: a step failed; the message is the step's own.
+        TryAgain: another run was started from the command line and is at work.
     """
+    with FileLock(home.private_folder(home.var) / "run.lock", purpose=f"the home {home.path}"):
+        _run_dag(home, kind, as_of)
+
+
+def _run_dag(home: Home, kind: Kind, as_of: date) -> None:
     dag = {"night": "retention_nightly", "training": "retention_training"}[kind]
     prepare_airflow(home)
     home.logs.mkdir(parents=True, exist_ok=True)

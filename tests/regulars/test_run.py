@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from regulars.airflow_run import run_dag
 from regulars.errors import GateFailed, TryAgain
+from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import close_run, open_run, resume_run, step
 
@@ -89,3 +91,12 @@ def test_a_night_done_again_is_a_run_of_its_own(home: Home) -> None:
     first = open_run(home, "night", MONDAY)
     close_run(first)
     assert open_run(home, "night", MONDAY).run_id != first.run_id
+
+
+def test_a_night_started_beside_another_leaves_its_log_alone(home: Home) -> None:
+    home.logs.mkdir(parents=True)
+    log = home.logs / f"retention_nightly-{MONDAY}.log"
+    log.write_text("of the night at work")
+    with FileLock(home.var / "run.lock", purpose="the home"), pytest.raises(TryAgain, match="in use by process"):
+        run_dag(home, "night", MONDAY)
+    assert log.read_text() == "of the night at work"
