@@ -53,7 +53,8 @@ demo: env  ## The main job on the sample shop: train, run one night, show the li
 .PHONY: night
 night: env  ## One night: make night AS_OF=2011-09-10 REGULARS_HOME=examples/online_retail_II
 	@test -n "$(AS_OF)" || { echo 'error: say which night: make night AS_OF=YYYY-MM-DD' >&2; exit 2; }
-	@python -m models needs-training --as-of $(AS_OF) && python -m regulars train --as-of $(AS_OF)
+	@code=0; python -m models needs-training --as-of $(AS_OF) || code=$$?
+	case $$code in 0) python -m regulars train --as-of $(AS_OF) ;; 1) ;; *) exit $$code ;; esac
 	@python -m regulars night --as-of $(AS_OF)
 	@python -m reporting summary --as-of $(AS_OF)
 
@@ -64,7 +65,7 @@ train: env  ## One training: make train AS_OF=2011-09-10
 
 .PHONY: up
 up: env  ## Airflow's pages on 127.0.0.1, with a generated password
-	@if [ "$$(realpath $(REGULARS_HOME))" = "$(CURDIR)" ]; then python -m regulars sample-shop --until $(DEMO_AS_OF); fi
+	@if [ "$$(realpath "$(REGULARS_HOME)")" = "$(CURDIR)" ]; then python -m regulars sample-shop --until $(DEMO_AS_OF); fi
 	@python -m regulars up --port $(PORT)
 
 .PHONY: down

@@ -7,20 +7,29 @@ from datetime import date
 
 import pyarrow as pa
 
-from regulars.errors import InputError
+from regulars.contact_permission import load_contact_permissions
+from regulars.errors import GateFailed, InputError
 from regulars.home import Home
-from regulars.tables import CUSTOMER_SCORES, PLAYS, SEGMENT_MEMBERSHIPS
-from regulars.warehouse import open_warehouse
+from regulars.segment import load_segments
+from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, PLAYS, SEGMENT_MEMBERSHIPS
+from regulars.warehouse import Warehouse, open_warehouse
 
 ADDRESSES = "private.stg_customers"
 
 MEMBERS_SQL = f"""
-select m.segment, m.customer_id, a.address, m.contact_permission, m.entered_on, m.expires_on,
+select m.segment, m.customer_id, a.address,
+       case
+           when ? and m.contact_permission = 'granted' then coalesce(c.permission, 'unknown')
+           else m.contact_permission
+       end as contact_permission,
+       m.entered_on, m.expires_on,
        s.churn_probability, s.expected_value, s.value_at_risk, s.currency, p.offer, p.valid_until as offer_valid_until
 from {SEGMENT_MEMBERSHIPS.qualified_name} as m
 left join {CUSTOMER_SCORES.qualified_name} as s on s.customer_id = m.customer_id and s.as_of_date = m.as_of_date
 left join {PLAYS.qualified_name} as p on p.customer_id = m.customer_id and p.as_of_date = m.as_of_date and p.segment = m.segment
 left join ({{addresses}}) as a on a.customer_id = m.customer_id
+left join segment_channels as g on g.segment = m.segment
+left join contact_permissions as c on c.customer_id = m.customer_id and c.channel = g.channel
 where m.as_of_date = ?
 """
 
@@ -60,9 +69,10 @@ class Desired:
 
 
 def read_desired(home: Home, as_of: date) -> Desired:
-    """The memberships of the night of `as_of`.
+    """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
 
     Raises:
+        GateFailed: the night's features did not pass the gate, or were not judged by it.
         InputError: the night has not been scored.
         TryAgain: the warehouse is in use.
     """
@@ -72,9 +82,35 @@ def read_desired(home: Home, as_of: date) -> Desired:
             raise InputError(
                 f"no customer has been scored for {as_of}, so there are no lists; run `python -m scoring` for that as_of first"
             )
+        _require_open_gate(warehouse, as_of)
+        knows_consents = _load_present_permissions(warehouse, home, as_of)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else "select '' as customer_id, '' as address where 1 = 0"
-        members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [as_of])
+        members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
         addresses = warehouse.arrow(addresses_sql)
     return Desired(as_of, str(versions[0][0]), members, former, addresses)
+
+
+def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
+    """A gate that only the order of the tasks enforces would not stop a person who runs the stages one by one."""
+    judged, unmet = warehouse.rows(
+        f"select count(*), count(*) filter (where not is_met) from {GATE_RESULTS.qualified_name} where as_of_date = ?", [as_of]
+    )[0]
+    if unmet:
+        raise GateFailed(f"{unmet} expectations of the gate were not met for {as_of}: nothing is sent. See `python -m quality check`")
+    if not judged:
+        raise GateFailed(f"the features of {as_of} have not been through the gate: nothing is sent. Run `python -m quality check` first")
+
+
+def _load_present_permissions(warehouse: Warehouse, home: Home, as_of: date) -> bool:
+    """Make the temporary tables that `MEMBERS_SQL` joins; False where no consents were ever built."""
+    warehouse.execute("create or replace temporary table segment_channels (segment varchar, channel varchar)")
+    segments = load_segments(home)
+    channels = pa.table({"segment": [one.name for one in segments], "channel": [one.channel for one in segments]})
+    warehouse.append_temporary("segment_channels", channels)
+    if warehouse.exists("staging.stg_consents"):
+        load_contact_permissions(warehouse, as_of)
+        return True
+    warehouse.execute("create or replace temporary table contact_permissions (customer_id varchar, channel varchar, permission varchar)")
+    return False

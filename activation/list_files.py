@@ -78,7 +78,7 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     for leftover in (aside, former):
         shutil.rmtree(leftover, ignore_errors=True)
     aside.mkdir(mode=0o700)
-    files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one.segment, rows) for one in lists}
+    files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one, rows) for one in lists}
     for one in lists:
         files[f"{one.segment}.csv"]["title"] = one.title
     manifest = {"as_of": as_of.isoformat(), "model_version": model_version, "columns": list(COLUMNS), "files": files}
@@ -109,14 +109,16 @@ def read_lists(folder: Path) -> dict[str, pa.Array]:
     return found
 
 
-def _write_list(file: Path, segment: str, rows: pa.Table) -> dict[str, Any]:
+def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
     header = ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
-    line = " || ',' || ".join(f"coalesce({cell}, '\"\"')" for cell in COLUMNS.values())
+    # Permission to be reached on another channel is no permission to be mailed.
+    cells = COLUMNS if one.channel == "email" else COLUMNS | {"email": "null"}
+    line = " || ',' || ".join(f"coalesce({cell}, '\"\"')" for cell in cells.values())
     with connect() as database:
         database.register("list_rows", rows)
         lines: pa.RecordBatchReader = database.sql(
             f"select {line} as line from list_rows where segment = $segment order by value_at_risk desc nulls last, customer_id",
-            params={"segment": segment, "live": LIVE_FORMULA},
+            params={"segment": one.segment, "live": LIVE_FORMULA},
         ).to_arrow_reader(50_000)
 
         def chunks() -> Iterator[bytes]:
@@ -125,7 +127,7 @@ def _write_list(file: Path, segment: str, rows: pa.Table) -> dict[str, Any]:
                 yield "".join(pc.binary_join_element_wise(batch.column(0), "\r\n", "").to_pylist()).encode()
 
         _write(file, chunks())
-    return {"customers": pc.sum(pc.equal(rows["segment"], segment)).as_py() or 0, "sha256": _sha256(file)}
+    return {"customers": pc.sum(pc.equal(rows["segment"], one.segment)).as_py() or 0, "sha256": _sha256(file)}
 
 
 def _read_customers(file: Path) -> pa.Array:

@@ -18,6 +18,7 @@ from activation.plan import Plan, make_plan
 from activation.settlement import correct_beliefs, note_ledger_position, rest_in_words, write_syncs
 from regulars import clock
 from regulars.errors import GuardStopped, TryAgain
+from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import Kind, Run, step
 from regulars.segment import load_segments
@@ -93,11 +94,12 @@ def _write_rebuild(run: Run) -> str:
 @contextmanager
 def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
     configured = load_destination(run.home, name)
-    destination = configured.connect(run.home, secrets)
-    try:
-        yield _Sync(run, configured, destination)
-    finally:
-        destination.close()
+    with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
+        destination = configured.connect(run.home, secrets)
+        try:
+            yield _Sync(run, configured, destination)
+        finally:
+            destination.close()
 
 
 class _Sync:

@@ -52,8 +52,11 @@ def _home() -> Any:
 @worth_retrying_or_final
 def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Make this the home's active run; gives the as_of to all other tasks."""
+    from activation.destination import destination_names, load_destination
+    from ingestion.source import load_sources
     from regulars.clock import shop_date
     from regulars.run import open_run
+    from regulars.segment import load_segments
     from regulars.settings import HomeSettings
 
     home = _home()
@@ -61,6 +64,11 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     given = (params or {}).get("as_of")
     started_at = dag_run.run_after.astimezone(UTC).replace(tzinfo=None)
     as_of = date.fromisoformat(given) if given else shop.today or shop_date(started_at, shop.time_zone)
+    # A typing error in any file of the configuration ends the run here, before the long work.
+    load_segments(home)
+    load_sources(home, shop)
+    for name in destination_names(home):
+        load_destination(home, name)
     open_run(home, kind, as_of)
     return as_of.isoformat()
 

@@ -10,8 +10,9 @@ from regulars.warehouse import Warehouse
 def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
     """Make the temporary table `contact_permissions`: one row per customer and channel, with permission granted or denied.
 
-    What was known by the night's known_until counts, even when it happened after as_of: a customer who withdraws after
-    midnight is not mailed in the morning. A person denies when the latest word of any of their accounts denies. A pair
+    For the latest night every word counts that is known at this moment, even when it was given after as_of: a customer who
+    withdraws after midnight, or while a plan waits for approval, is not mailed in the morning. A past night, which sends
+    nothing, sees what was known by its known_until. A person denies when the latest word of any of their accounts denies. A pair
     that is not in the table is unknown, and unknown is never granted.
     """
     warehouse.execute(
@@ -27,8 +28,14 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
                 ) as recency
             from staging.stg_consents as consents
             inner join intermediate.int_account_person_periods as persons on consents.account_id = persons.account_id
-            cross join (select known_until from control.nights where as_of_date = cast(? as date)) as night
-            where consents.known_at <= night.known_until
+            cross join (
+                select
+                    as_of_date,
+                    case when as_of_date = max(as_of_date) over () then timestamp '9999-12-31' else known_until end as known_until
+                from control.nights
+            ) as night
+            where night.as_of_date = cast(? as date)
+                and consents.known_at <= night.known_until
                 and (consents.superseded_at is null or consents.superseded_at > night.known_until)
                 and persons.known_at <= night.known_until
                 and (persons.superseded_at is null or persons.superseded_at > night.known_until)

@@ -15,9 +15,11 @@ from typing import Any
 import pyarrow as pa
 
 from regulars.errors import GateFailed, RegularsError
+from regulars.file_lock import FileLock
 from regulars.run import Run
 from regulars.tables import AS_OF_DATES, PARAMETERS
 from regulars.warehouse import Warehouse, open_warehouse
+from regulars.warehouse.duckdb import WRITER_WAIT_SECONDS
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 LAYERS = ("staging", "features")
@@ -71,7 +73,8 @@ def build(run: Run, layer: str) -> None:
     results_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
     command += ["--exclude-resource-type", "unit_test"]  # those are for the project's tests, not for a night
-    done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    with FileLock(run.home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS):
+        done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
     results = _results(results_file)
     failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
     if done.returncode == 0 and not failed:

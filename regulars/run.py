@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from regulars import clock
-from regulars.errors import RegularsError, TryAgain
+from regulars.errors import InputError, RegularsError, TryAgain
 from regulars.home import Home
 from regulars.progress import report_failure, say
 from regulars.settings import HomeSettings
@@ -28,7 +28,7 @@ from regulars.warehouse import open_warehouse
 Kind = Literal["night", "training"]
 
 OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status = 'open'"
-QUIET_SECONDS = 30.0
+QUIET_SECONDS = 60.0
 """Between two tasks no process of a run need be alive; after so long without a step it counts as dead."""
 
 
@@ -54,10 +54,14 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
 
     Raises:
         TryAgain: another run of the home is at work.
+        InputError: the as_of lies in the future.
     """
     settings = HomeSettings(home)
     state = State(home.state)
     moment = clock.now()
+    today = clock.shop_date(moment, settings.shop.time_zone)
+    if as_of > today:
+        raise InputError(f"as_of {as_of} lies in the future; it is {today} in {settings.shop.time_zone}, and no night can know more")
     with state.transaction() as connection:
         for other in connection.execute("select * from runs where status = 'open'").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
@@ -123,7 +127,9 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
         run = resume_run(home, kind, as_of)
         with run.state.transaction() as connection:
             _touch(connection, run.run_id)
-            connection.execute("insert or replace into steps values (?, ?, 'running', null, null, null)", [run.run_id, name])
+            connection.execute(
+                "insert or replace into steps values (?, ?, 'running', null, null, null, ?)", [run.run_id, name, _worker(os.getpid())]
+            )
         say(f"  ▸ {name}")
         yield run
         # A run that was overtaken meanwhile must not look as if it had done its work.
@@ -151,8 +157,8 @@ def _refuse_when_overtaken(run: Run) -> None:
 
 def _record(run: Run, name: str, status: str, seconds: float, summary: str, exit_code: int) -> None:
     with run.state.transaction() as connection:
-        values = [run.run_id, name, status, seconds, summary, exit_code]
-        connection.execute("insert or replace into steps values (?, ?, ?, ?, ?, ?)", values)
+        values = [run.run_id, name, status, seconds, summary, exit_code, _worker(os.getpid())]
+        connection.execute("insert or replace into steps values (?, ?, ?, ?, ?, ?, ?)", values)
         _touch(connection, run.run_id)
 
 
@@ -161,11 +167,10 @@ def _touch(connection: sqlite3.Connection, run_id: str) -> None:
 
 
 def _is_at_work(connection: sqlite3.Connection, run: sqlite3.Row) -> bool:
-    if not _is_dead(run):
+    unfinished = connection.execute("select * from steps where run_id = ? and status in ('running', 'failed')", [run["run_id"]]).fetchall()
+    if not _is_dead(run) or any(one["status"] == "running" and not _is_dead(one) for one in unfinished):
         return True
-    unfinished = "select 1 from steps where run_id = ? and status in ('running', 'failed')"
-    died_in_a_step = connection.execute(unfinished, [run["run_id"]]).fetchone()
-    return not died_in_a_step and time.time() - run["touched_at"] < QUIET_SECONDS
+    return not unfinished and time.time() - run["touched_at"] < QUIET_SECONDS
 
 
 def _is_dead(run: sqlite3.Row) -> bool:

@@ -28,6 +28,7 @@ create table if not exists steps (
     seconds real,
     summary text,                        -- what was done, or the error
     exit_code integer,
+    worker text not null,                -- process that works at it
     primary key (run_id, step)
 );
 create table if not exists home_keys (

@@ -82,6 +82,8 @@ class ActivationHome:
         with open_warehouse(self.home) as warehouse:
             warehouse.execute("delete from segments.segment_memberships where as_of_date = ?", [as_of])
             warehouse.execute("delete from scores.customer_scores where as_of_date = ?", [as_of])
+            warehouse.execute("delete from quality.gate_results where as_of_date = ?", [as_of])
+            warehouse.execute("insert into quality.gate_results values (?, 'features', 'rows', '', true, '')", [as_of])
             _append(warehouse, "segments.segment_memberships", memberships)
             _append(warehouse, "scores.customer_scores", [self._score(one, as_of, night) for one in everyone])
             known = {row[0] for row in warehouse.rows("select customer_id from private.stg_customers")}

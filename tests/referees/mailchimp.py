@@ -29,9 +29,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from openapi_core import Config, OpenAPI
-from openapi_core.testing import MockRequest
-
 ROOT = Path(__file__).resolve().parents[2]
 FAULTS = ("429", "bare 403", "html 503", "lost answer", "cut connection")
 MOST_FAULTS_IN_A_ROW = 3
@@ -45,9 +42,14 @@ def specification_file() -> Path | None:
 
 
 @cache
-def _specification() -> OpenAPI | None:
+def _specification() -> Any:
+    """The vendor's specification, ready to judge requests; None where it or the library is missing."""
     file = specification_file()
     if file is None:
+        return None
+    try:
+        from openapi_core import Config, OpenAPI
+    except ImportError:
         return None
     return OpenAPI.from_dict(json.loads(gzip.decompress(file.read_bytes())), config=Config(spec_validator_cls=None))
 
@@ -314,6 +316,8 @@ class Handler(BaseHTTPRequestHandler):
         specification = _specification()
         if specification is None or path in ("/3.0", "/3.0/"):  # the root is not among the paths of the prepared file
             return ""
+        from openapi_core.testing import MockRequest
+
         request = MockRequest(
             "https://server.api.mailchimp.com", self.command.lower(), path, args=query, data=content or None, headers=dict(self.headers)
         )
