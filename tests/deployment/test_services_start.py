@@ -129,7 +129,7 @@ def _wait_until_healthy(
     while subprocess.run(command, env=environment, capture_output=True, check=False, timeout=45).returncode != 0:
         assert process.poll() is None, f"{name} ended:\n{log.read_text()[-4000:]}"
         assert time.monotonic() < deadline, f"{name} was not healthy in time:\n{log.read_text()[-4000:]}"
-        time.sleep(2)  # a check costs seconds of a processor that the services need to come up
+        time.sleep(1)
 
 
 def _end(processes: list[subprocess.Popen[bytes]]) -> None:
