@@ -27,7 +27,7 @@ import yaml
 from regulars.deployment.folders import prepare_deployment
 from tests.deployment.deployment_files import ROOT, interpolate
 
-HEALTHY_SECONDS = 75.0
+HEALTHY_SECONDS = 120.0
 WAVES = (("api-server",), ("scheduler", "dag-processor", "triggerer"))
 """What starts together, as the file's depends_on lets it."""
 
@@ -211,9 +211,11 @@ def _hold_to_what_the_file_promises(folder: Path, postgres: int, services: dict[
     password = (folder / "secrets/airflow_database_password").read_text()
     with psycopg.connect(host="127.0.0.1", port=postgres, user="airflow", dbname="airflow", password=password) as connection:
         jobs = {row[0] for row in connection.execute("select job_type from job where state = 'running'")}
+        version = str(connection.info.server_version // 10_000)
         rules = connection.execute("select rolsuper or rolcreaterole or rolcreatedb from pg_roles where rolname = 'airflow'").fetchone()
     assert jobs == {"SchedulerJob", "DagProcessorJob", "TriggererJob"}
     assert rules == (False,)
+    assert services["postgres"]["image"].startswith(f"postgres:{version}."), "the test's server is another version than the image"
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(host="127.0.0.1", port=postgres, user="airflow", dbname="airflow", password="airflow")
 
