@@ -76,7 +76,7 @@ def read_desired(home: Home, as_of: date) -> Desired:
         InputError: the night has not been scored.
         TryAgain: the warehouse is in use.
     """
-    with open_warehouse(home) as warehouse:
+    with open_warehouse(home, role="activator") as warehouse:
         versions = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])
         if versions[0][0] is None:
             raise InputError(
@@ -105,12 +105,12 @@ def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
 
 def _load_present_permissions(warehouse: Warehouse, home: Home, as_of: date) -> bool:
     """Make the temporary tables that `MEMBERS_SQL` joins; False where no consents were ever built."""
-    warehouse.execute("create or replace temporary table segment_channels (segment varchar, channel varchar)")
+    warehouse.create_temporary("segment_channels", "(segment varchar, channel varchar)")
     segments = load_segments(home)
     channels = pa.table({"segment": [one.name for one in segments], "channel": [one.channel for one in segments]})
     warehouse.append_temporary("segment_channels", channels)
     if warehouse.exists("staging.stg_consents"):
         load_contact_permissions(warehouse, as_of)
         return True
-    warehouse.execute("create or replace temporary table contact_permissions (customer_id varchar, channel varchar, permission varchar)")
+    warehouse.create_temporary("contact_permissions", "(customer_id varchar, channel varchar, permission varchar)")
     return False

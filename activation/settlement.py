@@ -49,7 +49,7 @@ def write_syncs(run: Run, ledger: Ledger, plan: Plan, after: Plan) -> None:
         }
         for one in after.figures
     ]
-    with open_warehouse(run.home) as warehouse, warehouse.transaction():
+    with open_warehouse(run.home, role="activator") as warehouse, warehouse.transaction():
         warehouse.execute(f"delete from {SYNCS.qualified_name} where as_of_date = ? and destination = ?", [run.as_of, plan.destination])
         if rows:
             warehouse.append(SYNCS, pa.Table.from_pylist(rows))
@@ -57,7 +57,7 @@ def write_syncs(run: Run, ledger: Ledger, plan: Plan, after: Plan) -> None:
 
 def note_ledger_position(run: Run, ledger: Ledger) -> None:
     """Write down, once a night, how far the ledger went when the night was first planned."""
-    with open_warehouse(run.home) as warehouse:
+    with open_warehouse(run.home, role="activator") as warehouse:
         warehouse.execute(
             f"update {NIGHTS.qualified_name} set ledger_position = ? where as_of_date = ? and ledger_position is null",
             [ledger.position(), run.as_of],

@@ -43,9 +43,17 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _home() -> Any:
-    from regulars.home import Home
+    """The home, with the address of its warehouse where an Airflow connection holds it."""
+    from dataclasses import replace
 
-    return Home.from_environment()
+    from airflow.sdk import Connection
+
+    from regulars.home import Home
+    from regulars.settings import warehouse_settings
+
+    home = Home.from_environment()
+    connection = warehouse_settings(home).connection
+    return replace(home, warehouse_url=Connection.get(connection).get_uri()) if connection else home
 
 
 @task(task_id="open")

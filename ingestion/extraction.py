@@ -71,7 +71,7 @@ def _write_manifest(extraction: Extraction, folder: Path) -> None:
 def _landed_files(run: Run, source_name: str) -> dict[str, LandedFile]:
     """What earlier runs have landed; what this one has landed itself is read again, so that its accounts stay whole."""
     # Opened for writing, which waits for its turn: a reader could meet a writer at work.
-    with open_warehouse(run.home) as warehouse:
+    with open_warehouse(run.home, role="loader") as warehouse:
         rows = warehouse.rows(
             "select file, sha256, mapping_sha256 from control.landed_files where source = ? and run_id <> ?", [source_name, run.run_id]
         )

@@ -37,7 +37,7 @@ def land_source(home: Home, source_name: str, as_of: date, kind: Kind) -> None:
     """
     with step(home, f"land {source_name}", kind, as_of) as run:
         folder = extract_folder(run, source_name)
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="loader") as warehouse:
             if (folder / MANIFEST).exists():
                 with warehouse.transaction():
                     landing = Landing(warehouse, run, source_name, folder)

@@ -32,12 +32,12 @@ def check_features(home: Home, as_of: date, kind: Kind) -> None:
     """
     with step(home, "check features", kind, as_of) as run:
         limits = load_limits(home)
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="scorer") as warehouse:
             tonight = profile_of(warehouse, as_of)
             before = last_passed_profile(warehouse, as_of)
         rules = feature_suite(tonight, before, limits)
         findings = run_suite(rules, tonight.frame(sorted({(rule.column, rule.statistic) for rule in rules})))
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="scorer") as warehouse:
             warehouse.replace_slice(GATE_RESULTS, as_of, [_results(as_of, findings)])
         broken = [finding for finding in findings if not finding.is_met]
         if broken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     finish = verbs.add_parser("finish", help="publish the read-only copy of the warehouse and close the run")
     as_of_argument(finish)
     finish.set_defaults(run=_finish)
+
+    roles = verbs.add_parser("warehouse-roles", help="print what an administrator of a Postgres server runs for this shop, for psql")
+    roles.add_argument("--login", default="regulars", type=_sql_name, metavar="NAME", help="the shop's login (default: regulars)")
+    roles.add_argument("--database", default="regulars", type=_sql_name, metavar="NAME", help="the shop's database (default: regulars)")
+    roles.set_defaults(run=_warehouse_roles)
 
     up = verbs.add_parser("up", help="start Airflow's pages on 127.0.0.1")
     up.add_argument("--port", type=int, default=8080)
@@ -81,6 +87,18 @@ def _finish(options: argparse.Namespace) -> None:
     from regulars.run import finish_run
 
     finish_run(Home.from_environment(), options.as_of, options.kind)
+
+
+def _warehouse_roles(options: argparse.Namespace) -> None:
+    from regulars.warehouse.postgres_roles import roles_sql
+
+    print(roles_sql(options.login, options.database), end="")
+
+
+def _sql_name(text: str) -> str:
+    if not re.fullmatch("[a-z_][a-z0-9_]{0,62}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no plain name; expected small letters, digits and _")
+    return text
 
 
 def _up(options: argparse.Namespace) -> None:

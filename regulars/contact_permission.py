@@ -15,9 +15,10 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
     nothing, sees what was known by its known_until. A person denies when the latest word of any of their accounts denies. A pair
     that is not in the table is unknown, and unknown is never granted.
     """
-    warehouse.execute(
+    warehouse.create_temporary(
+        "contact_permissions",
         """
-        create or replace temporary table contact_permissions as
+        as
         with latest as (
             select
                 persons.customer_id,

@@ -15,11 +15,9 @@ from typing import Any
 import pyarrow as pa
 
 from regulars.errors import GateFailed, RegularsError
-from regulars.file_lock import FileLock
 from regulars.run import Run
 from regulars.tables import AS_OF_DATES, PARAMETERS
-from regulars.warehouse import Warehouse, open_warehouse
-from regulars.warehouse.duckdb import WRITER_WAIT_SECONDS
+from regulars.warehouse import Warehouse, lend_to_dbt, open_warehouse
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 LAYERS = ("staging", "features")
@@ -55,14 +53,13 @@ def build(run: Run, layer: str) -> None:
         GateFailed: a data test failed; what it found stands in the message.
         BuildFailed: a model could not be built.
     """
-    with open_warehouse(run.home):
+    with open_warehouse(run.home, role="builder"):
         pass  # makes the tables that dbt reads, on a first night
     target = run.home.var / "dbt" / "target"
     logs = run.home.logs / "dbt"
     for folder in (target, logs):
         folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
-        "REGULARS_WAREHOUSE": str(run.home.warehouse),
         "DBT_TARGET_PATH": str(target),
         "DBT_LOG_PATH": str(logs),
         "DBT_PROFILES_DIR": str(PROJECT),
@@ -73,8 +70,8 @@ def build(run: Run, layer: str) -> None:
     results_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
     command += ["--exclude-resource-type", "unit_test"]  # those are for the project's tests, not for a night
-    with FileLock(run.home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS):
-        done = subprocess.run(command, env=environment, cwd=PROJECT, capture_output=True, text=True, check=False)
+    with lend_to_dbt(run.home) as address:
+        done = subprocess.run(command, env=environment | address, cwd=PROJECT, capture_output=True, text=True, check=False)
     results = _results(results_file)
     failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
     if done.returncode == 0 and not failed:

@@ -24,7 +24,7 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
         GateFailed: a data test failed.
     """
     with step(home, "build staging", kind, as_of) as run:
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="builder") as warehouse:
             set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, as_of)])
             fingerprint = _staging_fingerprint(warehouse, run)
             if warehouse.rows("select 1 from control.builds where layer = 'staging' and fingerprint = ?", [fingerprint]):
@@ -32,7 +32,7 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
                 return
             warehouse.execute("delete from control.builds where layer = 'staging'")
         build(run, "staging")
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="builder") as warehouse:
             warehouse.append(BUILDS, pa.table({"layer": ["staging"], "fingerprint": [fingerprint], "run_id": [run.run_id]}))
 
 
@@ -43,7 +43,7 @@ def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Seque
         GateFailed: a data test failed.
     """
     with step(home, "build features", kind, as_of) as run:
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="builder") as warehouse:
             set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, day) for day in (cutoffs or [as_of])])
         build(run, "features")
         run.summary = f"{len(cutoffs)} past cutoffs, {run.summary}" if cutoffs else run.summary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from regulars.errors import ConfigurationError
@@ -14,6 +14,8 @@ class Home:
     """The folders of one shop: `config/` is edited by people, `var/` is written by Regulars alone."""
 
     path: Path
+    warehouse_url: str | None = field(default=None, repr=False, compare=False)
+    """Address and secret of a warehouse on a server, where it does not come from REGULARS_WAREHOUSE_URL."""
 
     @classmethod
     def from_environment(cls) -> Home:

@@ -107,10 +107,8 @@ def close_run(run: Run, status: Literal["done", "failed"] = "done") -> None:
 
 def finish_run(home: Home, as_of: date, kind: Kind) -> None:
     """Publish the warehouse's read-only copy and close the run."""
-    with step(home, "publish", kind, as_of) as run:
-        with open_warehouse(home) as warehouse:
-            warehouse.publish()
-        run.summary = f"for people to query: {home.published_warehouse}"
+    with step(home, "publish", kind, as_of) as run, open_warehouse(home, role="reader") as warehouse:
+        run.summary = f"for people to query: {warehouse.publish()}"
     close_run(run)
 
 

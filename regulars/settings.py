@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field
@@ -36,6 +36,18 @@ class ShopSettings(Settings):
     )
 
 
+class WarehouseSettings(Settings):
+    """config/warehouse.yml, which may be missing: then the warehouse is a DuckDB file in the home."""
+
+    engine: Literal["duckdb", "postgres"] = Field(default="duckdb", description="duckdb: a file in the home. postgres: a server.")
+    connection: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Airflow connection that holds the server's address. Without one, and on the command line, "
+        "REGULARS_WAREHOUSE_URL holds it.",
+    )
+
+
 class TrainingSettings(Settings):
     """What the weekly training learns from."""
 
@@ -63,6 +75,16 @@ class PredictionSettings(Settings):
     value_horizon_days: int = Field(default=365, ge=1, le=1095, description="Days over which the expected value counts.")
     formula_lifespan_years: float = Field(default=2.0, ge=1.0, le=3.0, description="Lifespan in the classical formula.")
     training: TrainingSettings = TrainingSettings()
+
+
+def warehouse_settings(home: Home) -> WarehouseSettings:
+    """Where the home's warehouse is.
+
+    Raises:
+        ConfigurationError: config/warehouse.yml is at fault.
+    """
+    file = home.config / "warehouse.yml"
+    return YamlFile(file).validated(WarehouseSettings) if file.exists() else WarehouseSettings()
 
 
 class HomeSettings:

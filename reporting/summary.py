@@ -26,7 +26,7 @@ def summary_lines(home: Home, as_of: date) -> list[str]:
     """
     shop = HomeSettings(home).shop
     catalogue = load_segments(home)
-    with open_warehouse(home) as warehouse:
+    with open_warehouse(home, role="reader") as warehouse:
         segments = load_segment_figures(warehouse, catalogue, as_of, before=None)
         syncs = load_syncs(warehouse, as_of)
     lines = [f"{shop.name}, {long_date(as_of)}", ""]

@@ -25,7 +25,7 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
     with state.transaction() as connection:
         salt = _salt(connection)
         known = connection.execute("select person, segment, arm from control_arms").fetchall()
-        warehouse.execute("create or replace temporary table control_arms (customer_id varchar, segment varchar, arm varchar)")
+        warehouse.create_temporary("control_arms", "(customer_id varchar, segment varchar, arm varchar)")
         if known:
             warehouse.append_temporary("control_arms", _arms_table([tuple(row) for row in known]))
         new: list[tuple[str, str, str]] = []

@@ -21,7 +21,7 @@ def match(home: Home, as_of: date, kind: Kind = "night") -> None:
     """
     with step(home, "match segments", kind, as_of) as run:
         segments = load_segments(home)
-        with open_warehouse(home) as warehouse, warehouse.transaction():
+        with open_warehouse(home, role="scorer") as warehouse, warehouse.transaction():
             _write_matches(warehouse, segments, as_of)
             load_control_arms(warehouse, run.state, segments, as_of)
             load_contact_permissions(warehouse, as_of)

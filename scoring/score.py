@@ -27,7 +27,7 @@ def score(home: Home, as_of: date, kind: Kind = "night") -> None:
     with step(home, "score", kind, as_of) as run:
         scorer = scorer_for(home, as_of, run.settings)
         columns = ", ".join(("customer_id", *(feature.name for feature in FEATURES)))
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="scorer") as warehouse:
             features = warehouse.batches(
                 f"select {columns} from {CUSTOMER_FEATURES.qualified_name} where as_of_date = ?", [as_of], rows_per_batch=ROWS_PER_BATCH
             )

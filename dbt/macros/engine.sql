@@ -30,3 +30,22 @@
 {% macro duckdb__distinct_count(expression) -%}
     approx_count_distinct({{ expression }})
 {%- endmacro %}
+
+{#- Postgres plans by statistics, which a table just built lacks, and lets nobody read what it was not told. -#}
+{% macro after_build() -%}
+    {{ adapter.dispatch('after_build', 'regulars')() }}
+{%- endmacro %}
+
+{% macro default__after_build() -%}
+{%- endmacro %}
+
+{% macro postgres__after_build() -%}
+    {%- if model.config.materialized != 'view' %}
+    analyze {{ this }};
+    {%- endif %}
+    {%- if this.schema != 'private' %}
+    grant select on {{ this }} to regulars_scorer, regulars_activator, regulars_reader;
+    {%- elif this.identifier == 'stg_customers' %}
+    grant select on {{ this }} to regulars_activator;
+    {%- endif %}
+{%- endmacro %}

@@ -112,8 +112,11 @@ class DuckDBWarehouse:
         found = self.rows("select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, name])
         return bool(found)
 
+    def create_temporary(self, name: str, definition: str, parameters: Sequence[Any] = ()) -> None:
+        self.execute(f"create or replace temporary table {name} {definition}", parameters)
+
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
-        self.execute(f"create or replace temporary table {name} as select * from read_parquet(?)", [[str(file) for file in parquet_files]])
+        self.create_temporary(name, "as select * from read_parquet(?)", [[str(file) for file in parquet_files]])
 
     def append(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         self._append(table.qualified_name, pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
@@ -139,7 +142,7 @@ class DuckDBWarehouse:
                 written += batch.num_rows
         return written
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         aside = self._home.published_warehouse.with_suffix(".new")
         aside.unlink(missing_ok=True)
         tables = self.rows(
@@ -157,6 +160,14 @@ class DuckDBWarehouse:
             self.execute("detach published")
         aside.chmod(0o600)
         aside.replace(self._home.published_warehouse)
+        return str(self._home.published_warehouse)
+
+
+@contextmanager
+def lend_to_dbt(home: Home) -> Iterator[dict[str, str]]:
+    """See `regulars.warehouse.lend_to_dbt`."""
+    with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS):
+        yield {"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}
 
 
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

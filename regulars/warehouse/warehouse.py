@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
 from regulars.home import Home
+from regulars.settings import warehouse_settings
 from regulars.tables import Table
+
+Role = Literal["loader", "builder", "scorer", "activator", "reader"]
+"""As whom a stage works, where the engine knows roles: ingestion loads, dbt and the kernel build, quality, models and
+scoring score, activation activates, reporting reads. See `regulars.warehouse.postgres_roles` for what each may do."""
 
 
 class Warehouse(Protocol):
@@ -38,6 +43,9 @@ class Warehouse(Protocol):
     def exists(self, table: Table | str) -> bool:
         """Whether the table has been built."""
 
+    def create_temporary(self, name: str, definition: str, parameters: Sequence[Any] = ()) -> None:
+        """Make a temporary table anew: `definition` is its columns in brackets, or `as` and a query."""
+
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
         """Make a temporary table of the union of Parquet files with the same columns."""
 
@@ -50,16 +58,38 @@ class Warehouse(Protocol):
     def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
         """Replace the slice of `table` whose `slice_by` column equals `value`, in one transaction; the number of rows written."""
 
-    def publish(self) -> None:
-        """Refresh the read-only copy for people, whole or not at all."""
+    def publish(self) -> str:
+        """Let people see the night, whole or not at all; where they query it."""
 
 
-def open_warehouse(home: Home, *, read_only: bool = False) -> Warehouse:
+def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = False) -> Warehouse:
     """The home's warehouse, with all tables of `regulars.tables` that Python writes.
+
+    Without a role, as the owner of those tables, which is not for a stage.
+
+    Raises:
+        TryAgain: another process is at work and did not finish in time.
+        ConfigurationError: config/warehouse.yml, or the address of the server, is at fault.
+    """
+    if warehouse_settings(home).engine == "postgres":
+        from regulars.warehouse.postgres import PostgresWarehouse
+
+        return PostgresWarehouse(home, role=role, read_only=read_only)
+    from regulars.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(home, read_only=read_only)
+
+
+def lend_to_dbt(home: Home) -> AbstractContextManager[dict[str, str]]:
+    """Hold the writer's place for a dbt process; gives the environment in which dbt/profiles.yml finds the warehouse.
 
     Raises:
         TryAgain: another process is at work and did not finish in time.
     """
-    from regulars.warehouse.duckdb import DuckDBWarehouse
+    if warehouse_settings(home).engine == "postgres":
+        from regulars.warehouse import postgres
 
-    return DuckDBWarehouse(home, read_only=read_only)
+        return postgres.lend_to_dbt(home)
+    from regulars.warehouse import duckdb
+
+    return duckdb.lend_to_dbt(home)
