@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -80,8 +80,20 @@ def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = Fa
     return DuckDBWarehouse(home, read_only=read_only)
 
 
-def lend_to_dbt(home: Home) -> AbstractContextManager[dict[str, str]]:
-    """Hold the writer's place for a dbt process; gives the environment in which dbt/profiles.yml finds the warehouse.
+class Lent(NamedTuple):
+    """The writer's place, for a dbt process to take.
+
+    Attributes:
+        environment: in which dbt/profiles.yml finds the warehouse.
+        descriptors: open files that hold the place for as long as any process has them.
+    """
+
+    environment: dict[str, str]
+    descriptors: tuple[int, ...]
+
+
+def lend_to_dbt(home: Home) -> AbstractContextManager[Lent]:
+    """Hold the writer's place for a dbt process.
 
     Raises:
         TryAgain: another process is at work and did not finish in time.
