@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 import stat
 from datetime import date
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from regulars.home import Home
 from regulars.sample_shop_home import export_sample_shop
 from regulars.segment import load_segments
+from regulars.state import State
 from regulars.warehouse import open_warehouse
 from regulars.warehouse.duckdb import connect
 from tests.night.conftest import CUSTOMERS, FIRST_NIGHT, SECOND_NIGHT, RunDag, tree
+from tests.postgres_server import PostgresServer
 
 ADDRESS = re.compile(rb"[a-z0-9._+-]+@example\.(?:com|org)")
 
@@ -141,3 +144,48 @@ def test_features_that_look_like_an_accident_stop_at_the_gate(home: Home, run_da
 
 def test_nights_are_dated(home: Home) -> None:
     assert _rows(home, "select as_of_date from control.nights") == [(date(2025, 6, 30),)]
+
+
+def test_a_night_on_postgres_writes_the_same_lists(
+    finished_home: Home,
+    airflow_home: Home,
+    run_dag: RunDag,
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same shop, model and secrets of a person's pseudonym and arm; the address comes from an Airflow connection."""
+    shop = Home.at(shutil.copytree(finished_home.config, tmp_path / "shop" / "config").parent)
+    shutil.copytree(finished_home.var / "sample_shop", shop.var / "sample_shop")
+    shutil.copytree(finished_home.models, shop.models)
+    shop.private_folder(shop.state.parent)
+    shutil.copy(finished_home.state.parent / "pseudonym.key", shop.state.parent)
+    with State(finished_home.state).connection() as connection:
+        salt = connection.execute("select value from home_keys where name = 'control_salt'").fetchone()[0]
+    with State(shop.state).transaction() as connection:
+        connection.execute("insert into home_keys values ('control_salt', ?)", [salt])
+    url = postgres_server.use_for(shop).warehouse_url or ""
+    (shop.config / "warehouse.yml").write_text("engine: postgres\nconnection: warehouse\n")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
+    monkeypatch.setenv("REGULARS_HOME", str(shop.path))
+
+    assert run_dag("retention_nightly", FIRST_NIGHT) == "success"
+
+    assert tree(shop.lists) == tree(finished_home.lists)
+    for table, key in (
+        ("features.customer_features", "customer_id"),
+        ("scores.customer_scores", "customer_id"),
+        ("segments.segment_memberships", "segment, customer_id"),
+        ("segments.plays", "channel, customer_id"),
+    ):
+        query = f"select * from {table} where as_of_date = date '{FIRST_NIGHT}' order by {key}"
+        rows = postgres_server.administer(query, url.rsplit("/", 1)[1])
+        assert rows == _rows(finished_home, query), table
+        assert rows
+    assert not shop.warehouse.exists()
+    for folder in (shop.path, airflow_home.path):
+        assert not [name for name, content in tree(folder).items() if postgres_server.password.encode() in content]
+    # What dbt built is fenced too.
+    for role, table in (("scorer", "private.stg_customers"), ("reader", "private.stg_customers"), ("activator", "private.stg_accounts")):
+        granted = f"select has_table_privilege('regulars_{role}', '{table}', 'select')"
+        assert postgres_server.administer(granted, url.rsplit("/", 1)[1]) == [(False,)]
