@@ -22,6 +22,7 @@ import pyarrow.csv
 from activation.comparison import Subject, compare
 from activation.desired import Desired
 from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
+from activation.folder_exchange import former_name, switch_in
 from regulars.warehouse.duckdb import connect
 
 LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY)
@@ -74,8 +75,8 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     A folder that holds exactly this already is left alone. Files have mode 0600.
     """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside, former = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
-    for leftover in (aside, former):
+    aside = folder.with_name(f".{folder.name}.new")
+    for leftover in (aside, former_name(folder)):
         shutil.rmtree(leftover, ignore_errors=True)
     aside.mkdir(mode=0o700)
     files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one, rows) for one in lists}
@@ -87,11 +88,9 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
         shutil.rmtree(aside)
         return Written(folder, rows.num_rows, is_changed=False)
     _sync_folder(aside)
-    if folder.exists():
-        folder.rename(former)
-    aside.rename(folder)
+    switch_in(aside, folder)
     _sync_folder(folder.parent)
-    shutil.rmtree(former, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
     return Written(folder, rows.num_rows, is_changed=True)
 
 
@@ -107,6 +106,17 @@ def read_lists(folder: Path) -> dict[str, pa.Array]:
         if file.is_file() and _sha256(file) == entry["sha256"]:
             found[file.stem] = _read_customers(file)
     return found
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether the folder was written by `write_lists` for the night that its name says, and holds nothing else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest["as_of"] == folder.name and {path.name for path in folder.iterdir()} <= {MANIFEST, *manifest["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:

@@ -67,11 +67,20 @@ def build(run: Run, layer: str) -> None:
         "DO_NOT_TRACK": "1",
     }
     results_file = target / "run_results.json"
-    results_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
     command += ["--exclude-resource-type", "unit_test"]  # those are for the project's tests, not for a night
-    with lend_to_dbt(run.home) as address:
-        done = subprocess.run(command, env=environment | address, cwd=PROJECT, capture_output=True, text=True, check=False)
+    with lend_to_dbt(run.home) as lent:
+        results_file.unlink(missing_ok=True)
+        # dbt inherits what holds the writer's place: should this process die, no other one meets a dbt that is still writing.
+        done = subprocess.run(
+            command,
+            env=environment | lent.environment,
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            pass_fds=[lent.descriptor],
+        )
     results = _results(results_file)
     failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
     if done.returncode == 0 and not failed:

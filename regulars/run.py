@@ -20,6 +20,7 @@ from typing import Literal
 from regulars import clock
 from regulars.errors import InputError, RegularsError, TryAgain
 from regulars.home import Home
+from regulars.process import identity, is_gone
 from regulars.progress import report_failure, say
 from regulars.settings import HomeSettings
 from regulars.state import State
@@ -65,7 +66,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
     with state.transaction() as connection:
         for other in connection.execute("select * from runs where status = 'open'").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
-            if other["worker"] != _worker(os.getpid()) and _is_at_work(connection, other) and not (is_same and _is_dead(other)):
+            if other["worker"] != identity(os.getpid()) and _is_at_work(connection, other) and not (is_same and is_gone(other["worker"])):
                 since = other["started_at"][:16].replace("T", " ")
                 raise TryAgain(
                     f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {since} UTC "
@@ -81,7 +82,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
             run_id = f"{kind}-{as_of}-{earlier[0] + 1}"
             connection.execute(
                 "insert into runs values (?, ?, ?, ?, 'open', ?, ?)",
-                [run_id, kind, as_of.isoformat(), moment.isoformat(), _worker(os.getpid()), time.time()],
+                [run_id, kind, as_of.isoformat(), moment.isoformat(), identity(os.getpid()), time.time()],
             )
             known_at = moment
         else:
@@ -126,7 +127,7 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
         with run.state.transaction() as connection:
             _touch(connection, run.run_id)
             connection.execute(
-                "insert or replace into steps values (?, ?, 'running', null, null, null, ?)", [run.run_id, name, _worker(os.getpid())]
+                "insert or replace into steps values (?, ?, 'running', null, null, null, ?)", [run.run_id, name, identity(os.getpid())]
             )
         say(f"  ▸ {name}")
         yield run
@@ -155,34 +156,20 @@ def _refuse_when_overtaken(run: Run) -> None:
 
 def _record(run: Run, name: str, status: str, seconds: float, summary: str, exit_code: int) -> None:
     with run.state.transaction() as connection:
-        values = [run.run_id, name, status, seconds, summary, exit_code, _worker(os.getpid())]
+        values = [run.run_id, name, status, seconds, summary, exit_code, identity(os.getpid())]
         connection.execute("insert or replace into steps values (?, ?, ?, ?, ?, ?, ?)", values)
         _touch(connection, run.run_id)
 
 
 def _touch(connection: sqlite3.Connection, run_id: str) -> None:
-    connection.execute("update runs set worker = ?, touched_at = ? where run_id = ?", [_worker(os.getpid()), time.time(), run_id])
+    connection.execute("update runs set worker = ?, touched_at = ? where run_id = ?", [identity(os.getpid()), time.time(), run_id])
 
 
 def _is_at_work(connection: sqlite3.Connection, run: sqlite3.Row) -> bool:
     unfinished = connection.execute("select * from steps where run_id = ? and status in ('running', 'failed')", [run["run_id"]]).fetchall()
-    if not _is_dead(run) or any(one["status"] == "running" and not _is_dead(one) for one in unfinished):
+    if not is_gone(run["worker"]) or any(one["status"] == "running" and not is_gone(one["worker"]) for one in unfinished):
         return True
     return not unfinished and time.time() - run["touched_at"] < QUIET_SECONDS
-
-
-def _is_dead(run: sqlite3.Row) -> bool:
-    return bool(run["worker"] != _worker(int(run["worker"].split("@")[0])))
-
-
-def _worker(process_id: int) -> str:
-    """A process as `number@start`, so that a later process with the same number is told apart; `number@` when it is gone."""
-    try:
-        # The name of the program, in brackets, may hold blanks: count the fields after it.
-        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return f"{process_id}@"
-    return f"{process_id}@" if fields[0] == "Z" else f"{process_id}@{fields[19]}"
 
 
 def _place(error: BaseException) -> str:

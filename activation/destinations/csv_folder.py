@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from activation.destination import MEMBERS_SCHEMA, Changes, DestinationSettings, Holdings, Recorder, SegmentList, Target
-from activation.list_files import LISTS, read_lists, write_lists
+from activation.list_files import LISTS, is_ours, read_lists, write_lists
 from regulars.home import Home
 
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -82,6 +82,6 @@ class Destination:
         aside.replace(latest)
 
     def _remove_old_nights(self) -> None:
-        nights = sorted(path for path in self._folder.iterdir() if NIGHT.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+        nights = sorted(path for path in self._folder.iterdir() if NIGHT.fullmatch(path.name) and is_ours(path))
         for night in nights[: -self._settings.keep_nights]:
             shutil.rmtree(night)

@@ -14,6 +14,7 @@ from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.tables import ColumnType, Table, all_tables
+from regulars.warehouse.warehouse import Lending
 
 COLUMN_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
@@ -164,10 +165,10 @@ class DuckDBWarehouse:
 
 
 @contextmanager
-def lend_to_dbt(home: Home) -> Iterator[dict[str, str]]:
+def lend_to_dbt(home: Home) -> Iterator[Lending]:
     """See `regulars.warehouse.lend_to_dbt`."""
-    with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS):
-        yield {"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}
+    with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS) as lock:
+        yield Lending({"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}, lock.descriptor)
 
 
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

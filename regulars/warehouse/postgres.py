@@ -20,7 +20,7 @@ from regulars.tables import Table
 from regulars.warehouse.postgres_connection import address_of, become, connect, named_errors, take_writers_place
 from regulars.warehouse.postgres_copy import column_type, copy_in, copy_out
 from regulars.warehouse.postgres_roles import is_prepared, prepare
-from regulars.warehouse.warehouse import Role
+from regulars.warehouse.warehouse import Lending, Role
 
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|\?|%")
 DBT_ADDRESS = {
@@ -133,19 +133,21 @@ class PostgresWarehouse:
 
 
 @contextmanager
-def lend_to_dbt(home: Home) -> Iterator[dict[str, str]]:
+def lend_to_dbt(home: Home) -> Iterator[Lending]:
     """See `regulars.warehouse.lend_to_dbt`."""
     with _as_writer(home) as connection, named_errors():
         for (name,) in connection.execute(STALE).fetchall():
             connection.execute(f"analyze {name}")  # dbt's queries follow at once, before the server's own analysis
         address = address_of(home)
         libpq = {f"PG{name.upper()}": str(value) for name, value in address.items() if name.startswith("ssl")}
-        yield {
+        environment = {
             "REGULARS_ENGINE": "postgres",
             "REGULARS_WAREHOUSE_URL": "",
             **{variable: str(address[name]) for name, variable in DBT_ADDRESS.items() if name in address},
             **libpq,
         }
+        # The server frees the writer's place when the last process that has the connection open ends.
+        yield Lending(environment, connection.fileno())
 
 
 def _as_writer(home: Home) -> psycopg.Connection[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -62,6 +62,14 @@ class Warehouse(Protocol):
         """Let people see the night, whole or not at all; where they query it."""
 
 
+class Lending(NamedTuple):
+    """What dbt is told: the environment in which dbt/profiles.yml finds the warehouse, and the open file (a lock's, or a
+    connection's) that holds the writer's place for as long as any process has it."""
+
+    environment: dict[str, str]
+    descriptor: int
+
+
 def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = False) -> Warehouse:
     """The home's warehouse, with all tables of `regulars.tables` that Python writes.
 
@@ -80,8 +88,8 @@ def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = Fa
     return DuckDBWarehouse(home, read_only=read_only)
 
 
-def lend_to_dbt(home: Home) -> AbstractContextManager[dict[str, str]]:
-    """Hold the writer's place for a dbt process; gives the environment in which dbt/profiles.yml finds the warehouse.
+def lend_to_dbt(home: Home) -> AbstractContextManager[Lending]:
+    """Hold the writer's place for a dbt process.
 
     Raises:
         TryAgain: another process is at work and did not finish in time.
