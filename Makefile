@@ -88,6 +88,10 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 test: lint  ## All tests
 	@pytest -n 2 --dist loadfile
 
+.PHONY: campaign
+campaign: $(VENV)/.dev  ## The long trials; each prints its figures
+	@python -m tests.campaigns.kills --random 100
+
 .PHONY: docs
 docs: env  ## Write the reference pages anew
 	@python -m regulars.reference
