@@ -18,6 +18,7 @@ from regulars.errors import GateFailed, RegularsError
 from regulars.run import Run
 from regulars.tables import AS_OF_DATES, PARAMETERS
 from regulars.warehouse import Warehouse, lend_to_dbt, open_warehouse
+from regulars.warehouse.restoration import ROTTEN_BLOCK, restore
 
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 LAYERS = ("staging", "features")
@@ -79,10 +80,12 @@ def build(run: Run, layer: str) -> None:
             capture_output=True,
             text=True,
             check=False,
-            pass_fds=lent.descriptors,
+            pass_fds=[lent.descriptor],
         )
-    results = _results(results_file)
-    failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+        results = _results(results_file)
+        failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
+        if any(ROTTEN_BLOCK in str(result["message"]) for result in failed):
+            restore(run.home, "is damaged")
     if done.returncode == 0 and not failed:
         models = [result for result in results if result["unique_id"].startswith("model.")]
         run.summary = f"{len(models)} models, {len(results) - len(models)} tests"

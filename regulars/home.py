@@ -50,6 +50,16 @@ class Home:
         return self.var / "warehouse.duckdb"
 
     @property
+    def warehouse_snapshot(self) -> Path:
+        """The embedded warehouse as it was at the end of the last finished run: what a damaged one is restored from."""
+        return self.var / "warehouse.snapshot.duckdb"
+
+    @property
+    def damaged(self) -> Path:
+        """Damaged files of the warehouse, put aside."""
+        return self.var / "damaged"
+
+    @property
     def published_warehouse(self) -> Path:
         """The read-only copy that people query: no table of the schema `private` is in it."""
         return self.var / "published.duckdb"

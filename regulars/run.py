@@ -11,7 +11,7 @@ import sqlite3
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -24,11 +24,11 @@ from regulars.process import identity, is_gone
 from regulars.progress import report_failure, say
 from regulars.settings import HomeSettings
 from regulars.state import State
-from regulars.warehouse import open_warehouse
+from regulars.warehouse import WarehouseRestored, open_warehouse
 
 Kind = Literal["night", "training"]
 
-OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status = 'open'"
+OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status in ('open', 'rewound')"
 QUIET_SECONDS = 60.0
 """Between two tasks no process of a run need be alive; after so long without a step it counts as dead."""
 
@@ -64,7 +64,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
     if as_of > today:
         raise InputError(f"as_of {as_of} lies in the future; it is {today} in {settings.shop.time_zone}, and no night can know more")
     with state.transaction() as connection:
-        for other in connection.execute("select * from runs where status = 'open'").fetchall():
+        for other in connection.execute("select * from runs where status in ('open', 'rewound')").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
             if other["worker"] != identity(os.getpid()) and _is_at_work(connection, other) and not (is_same and is_gone(other["worker"])):
                 since = other["started_at"][:16].replace("T", " ")
@@ -88,16 +88,29 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
         else:
             run_id, known_at = row["run_id"], datetime.fromisoformat(row["started_at"])
             _touch(connection, run_id)
+    # A damaged warehouse is restored here, where nothing is lost by it: the run is at its beginning.
+    with suppress(WarehouseRestored), open_warehouse(home, read_only=True):
+        pass
+    with state.transaction() as connection:
+        connection.execute("update runs set status = 'open' where run_id = ? and status = 'rewound'", [run_id])
     return Run(home, settings, state, run_id, kind, as_of, known_at)
 
 
 def resume_run(home: Home, kind: Kind, as_of: date) -> Run:
-    """The open run of (kind, as_of); opened first when there is none, as by a stage's command used by hand."""
+    """The open run of (kind, as_of); opened first when there is none, as by a stage's command used by hand.
+
+    Raises:
+        WarehouseRestored: what the run had done is lost with a damaged warehouse.
+    """
     state = State(home.state)
     with state.connection() as connection:
         row = connection.execute(OPEN_RUN, [kind, as_of.isoformat()]).fetchone()
     if row is None:
         return open_run(home, kind, as_of)
+    if row["status"] == "rewound":
+        raise WarehouseRestored(
+            f"a damaged warehouse was restored, and what {row['run_id']} had done is lost: run it again from its beginning"
+        )
     return Run(home, HomeSettings(home), state, row["run_id"], kind, as_of, datetime.fromisoformat(row["started_at"]))
 
 

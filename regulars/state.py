@@ -17,7 +17,7 @@ create table if not exists runs (
     kind text not null,                  -- night or training
     as_of_date text not null,
     started_at text not null,            -- UTC; stands as known_at on every fact that the run learns
-    status text not null,                -- open, done or failed
+    status text not null,                -- open, done, failed, or rewound: open, and to begin anew
     worker text not null,                -- process that last worked for it, see regulars.run
     touched_at real not null             -- seconds since the epoch; when it last did
 );

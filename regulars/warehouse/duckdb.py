@@ -14,7 +14,8 @@ from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.tables import ColumnType, Table, all_tables
-from regulars.warehouse.warehouse import Lent
+from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
+from regulars.warehouse.warehouse import Lending
 
 COLUMN_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
@@ -44,12 +45,14 @@ class DuckDBWarehouse:
     def __init__(self, home: Home, *, read_only: bool = False):
         self._home = home
         self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)
+        self._is_published = False
         home.private_folder(home.var)
         self._lock.acquire()
         try:
             is_new = not home.warehouse.exists()
-            self._connection = connect(home.warehouse, read_only=read_only and not is_new)
-            if is_new or not read_only:
+            self._is_read_only = read_only and not is_new
+            self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only))
+            if not self._is_read_only:
                 home.warehouse.chmod(0o600)
                 self._create_tables()
         except BaseException:
@@ -60,8 +63,20 @@ class DuckDBWarehouse:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._connection.close()
-        self._lock.release()
+        error = exception[1]
+        try:
+            try:
+                if error is None and not self._is_read_only:
+                    # A step has not ended before the file itself holds what it wrote: the log may be damaged.
+                    self.execute("checkpoint")
+            finally:
+                self._connection.close()
+            if isinstance(error, duckdb.Error) and ROTTEN_BLOCK in str(error):
+                restore(self._home, "is damaged")
+            if self._is_published and error is None:
+                keep_snapshot(self._home)
+        finally:
+            self._lock.release()
 
     def _create_tables(self) -> None:
         existing = {f"{schema}.{name}" for schema, name in self.rows("select table_schema, table_name from information_schema.tables")}
@@ -161,14 +176,15 @@ class DuckDBWarehouse:
             self.execute("detach published")
         aside.chmod(0o600)
         aside.replace(self._home.published_warehouse)
+        self._is_published = True
         return str(self._home.published_warehouse)
 
 
 @contextmanager
-def lend_to_dbt(home: Home) -> Iterator[Lent]:
+def lend_to_dbt(home: Home) -> Iterator[Lending]:
     """See `regulars.warehouse.lend_to_dbt`."""
     with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS) as lock:
-        yield Lent({"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}, (lock.descriptor,))
+        yield Lending({"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}, lock.descriptor)
 
 
 def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

@@ -20,7 +20,7 @@ from regulars.tables import Table
 from regulars.warehouse.postgres_connection import address_of, become, connect, named_errors, take_writers_place
 from regulars.warehouse.postgres_copy import column_type, copy_in, copy_out
 from regulars.warehouse.postgres_roles import is_prepared, prepare
-from regulars.warehouse.warehouse import Lent, Role
+from regulars.warehouse.warehouse import Lending, Role
 
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|\?|%")
 DBT_ADDRESS = {
@@ -133,7 +133,7 @@ class PostgresWarehouse:
 
 
 @contextmanager
-def lend_to_dbt(home: Home) -> Iterator[Lent]:
+def lend_to_dbt(home: Home) -> Iterator[Lending]:
     """See `regulars.warehouse.lend_to_dbt`."""
     with _as_writer(home) as connection, named_errors():
         for (name,) in connection.execute(STALE).fetchall():
@@ -146,8 +146,8 @@ def lend_to_dbt(home: Home) -> Iterator[Lent]:
             **{variable: str(address[name]) for name, variable in DBT_ADDRESS.items() if name in address},
             **libpq,
         }
-        # The server ends the session, and its lock, when no process has the socket open any more.
-        yield Lent(environment, (connection.fileno(),))
+        # The server frees the writer's place when the last process that has the connection open ends.
+        yield Lending(environment, connection.fileno())
 
 
 def _as_writer(home: Home) -> psycopg.Connection[Any]:

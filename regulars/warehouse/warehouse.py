@@ -62,6 +62,14 @@ class Warehouse(Protocol):
         """Let people see the night, whole or not at all; where they query it."""
 
 
+class Lending(NamedTuple):
+    """What dbt is told: the environment in which dbt/profiles.yml finds the warehouse, and the open file (a lock's, or a
+    connection's) that holds the writer's place for as long as any process has it."""
+
+    environment: dict[str, str]
+    descriptor: int
+
+
 def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = False) -> Warehouse:
     """The home's warehouse, with all tables of `regulars.tables` that Python writes.
 
@@ -80,19 +88,7 @@ def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = Fa
     return DuckDBWarehouse(home, read_only=read_only)
 
 
-class Lent(NamedTuple):
-    """The writer's place, for a dbt process to take.
-
-    Attributes:
-        environment: in which dbt/profiles.yml finds the warehouse.
-        descriptors: open files that hold the place for as long as any process has them.
-    """
-
-    environment: dict[str, str]
-    descriptors: tuple[int, ...]
-
-
-def lend_to_dbt(home: Home) -> AbstractContextManager[Lent]:
+def lend_to_dbt(home: Home) -> AbstractContextManager[Lending]:
     """Hold the writer's place for a dbt process.
 
     Raises:

@@ -171,7 +171,7 @@ def shop(folder: Path) -> Iterator[Shop]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--random", type=int, default=100, help="kills at random moments, besides one before every step (default: 100)")
-    parser.add_argument("--in-a-row", type=int, default=5, help="kills that one night survives before it may end (default: 5)")
+    parser.add_argument("--in-a-row", type=int, default=10, help="kills that one night survives before it may end (default: 10)")
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     begun, found = time.monotonic(), []
