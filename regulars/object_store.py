@@ -158,6 +158,12 @@ class ObjectStore:
                     Bucket=self.place.bucket, Key=self.place.prefix + name, Body=stream, ChecksumSHA256=_base64(digest.digest()), **options
                 )
 
+    def write_bytes(self, name: str, content: bytes) -> None:
+        """Write a small object over whatever is there; the store checks its SHA-256."""
+        checksum = _base64(hashlib.sha256(content).digest())
+        with self._in_our_words(f"written, {name}"):
+            self._client.put_object(Bucket=self.place.bucket, Key=self.place.prefix + name, Body=content, ChecksumSHA256=checksum)
+
     def write_if(self, name: str, content: bytes, version: str | None, **options: Any) -> bool:
         """Write a small object if it is still at `version`, or is absent when that is None; whether it was written.
 
