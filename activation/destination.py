@@ -38,6 +38,10 @@ class DestinationSettings(Settings):
         """Name of each secret → environment variable that holds it on the command line."""
         return {}
 
+    def secrets_of(self, login: str | None, password: str | None) -> dict[str, str]:  # noqa: ARG002 - most keys are passwords
+        """The secrets, from the two halves of an Airflow connection."""
+        return dict.fromkeys(self.secret_variables(), password) if password else {}
+
     def mapped_fields(self) -> dict[str, str]:
         """The tool's field of a contact → our column that it holds, one of `activation.comparison.FIELDS`."""
         return {}
@@ -178,9 +182,9 @@ class Configured:
         Raises:
             ConfigurationError: a secret is missing.
         """
-        found = {}
+        found = dict(secrets or {})
         for secret, variable in self.settings.secret_variables().items():
-            value = (secrets or {}).get(secret) or os.environ.get(variable)
+            value = found.get(secret) or os.environ.get(variable)
             if not value:
                 raise ConfigurationError(
                     f"the secret {secret!r} is missing; set the environment variable {variable}, or in Airflow the connection "

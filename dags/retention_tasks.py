@@ -81,6 +81,23 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     return as_of.isoformat()
 
 
+def _secrets(connection_id: str | None, secrets_of: Callable[[str | None, str | None], dict[str, str]]) -> dict[str, str]:
+    """What the Airflow connection of a source or a destination holds, when its configuration names one."""
+    from airflow.sdk import Connection
+
+    if connection_id is None:
+        return {}
+    connection = Connection.get(connection_id)
+    return secrets_of(connection.login, connection.password)
+
+
+def _secrets_of_destination(name: str) -> dict[str, str]:
+    from activation.destination import load_destination
+
+    settings = load_destination(_home(), name).settings
+    return _secrets(settings.connection, settings.secrets_of)
+
+
 @task
 @worth_retrying_or_final
 def sources() -> list[str]:
@@ -97,9 +114,11 @@ def extract(source: str, as_of: str, kind: str) -> str:
     from airflow.sdk import get_current_context
 
     from ingestion.extraction import extract_source
+    from ingestion.source import source_settings
 
     get_current_context()["source"] = source
-    extract_source(_home(), source, date.fromisoformat(as_of), kind)
+    settings = source_settings(_home(), source)
+    extract_source(_home(), source, date.fromisoformat(as_of), kind, _secrets(settings.connection, settings.secrets_of))
     return source
 
 
@@ -192,19 +211,6 @@ def destinations() -> list[str]:
     return destination_names(_home())
 
 
-def _secrets(destination: str) -> dict[str, str]:
-    """What the Airflow connection of a destination holds, when its configuration names one: the password is the secret."""
-    from airflow.sdk import Connection
-
-    from activation.destination import load_destination
-
-    settings = load_destination(_home(), destination).settings
-    if settings.connection is None:
-        return {}
-    password = Connection.get(settings.connection).password
-    return dict.fromkeys(settings.secret_variables(), password) if password else {}
-
-
 @task(map_index_template="{{ destination }}", **RETRY)
 @worth_retrying_or_final
 def plan(destination: str, as_of: str) -> str:
@@ -214,7 +220,7 @@ def plan(destination: str, as_of: str) -> str:
     from activation.sync import plan_destination
 
     get_current_context()["destination"] = destination
-    plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
+    plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
     return destination
 
 
@@ -227,7 +233,7 @@ def push(destination: str, as_of: str) -> None:
     from activation.sync import push_destination
 
     get_current_context()["destination"] = destination
-    push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
+    push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
 
 
 @task_group

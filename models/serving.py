@@ -9,7 +9,7 @@ from typing import Protocol
 from models.baselines import Formula
 from models.feature_matrix import Rows
 from models.prediction import Prediction
-from models.registry import FORMULA_VERSION, load_model, promoted_for
+from models.registry import FORMULA_VERSION, load_model, place_of, promoted_for
 from regulars.errors import ArtefactError
 from regulars.home import Home
 from regulars.settings import HomeSettings
@@ -44,7 +44,7 @@ def scorer_for(home: Home, as_of: date, settings: HomeSettings) -> Scorer:
         return Scorer(formula, FORMULA_VERSION, "formula", f"no model was trained by {as_of}" if serving is None else serving.why)
     if not serving.fits(settings):
         raise ArtefactError(
-            f"{home.models / serving.version}: the model predicts churn over {serving.churn_horizon_days} days and value over "
+            f"{place_of(home, serving)}: the model predicts churn over {serving.churn_horizon_days} days and value over "
             f"{serving.value_horizon_days} days in {serving.currency}; the configuration asks for {prediction.churn_horizon_days}, "
             f"{prediction.value_horizon_days} and {settings.shop.currency}. Train anew with `make train`"
         )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from regulars.home import Home
+from regulars.object_place import ObjectPlace, ObjectStoreSettings, is_object_place
 from regulars.yaml_file import Settings, YamlFile
 
 
@@ -68,6 +69,24 @@ class TrainingSettings(Settings):
     )
 
 
+def _checked_registry_path(path: str) -> str:
+    return str(ObjectPlace.parse(path)) if is_object_place(path) else path
+
+
+class RegistrySettings(ObjectStoreSettings):
+    """Where trained models stand."""
+
+    path: Annotated[str, AfterValidator(_checked_registry_path)] = Field(
+        default="var/models",
+        min_length=1,
+        description="Folder, from the home's, or s3://bucket/prefix. `registry: PATH` alone says the same.",
+    )
+
+
+def _as_registry(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class PredictionSettings(Settings):
     """config/prediction.yml"""
 
@@ -75,6 +94,7 @@ class PredictionSettings(Settings):
     value_horizon_days: int = Field(default=365, ge=1, le=1095, description="Days over which the expected value counts.")
     formula_lifespan_years: float = Field(default=2.0, ge=1.0, le=3.0, description="Lifespan in the classical formula.")
     training: TrainingSettings = TrainingSettings()
+    registry: Annotated[RegistrySettings, BeforeValidator(_as_registry)] = RegistrySettings()
 
 
 def warehouse_settings(home: Home) -> WarehouseSettings:
