@@ -53,7 +53,10 @@ def _home() -> Any:
 
     home = Home.from_environment()
     connection = warehouse_settings(home).connection
-    return replace(home, warehouse_url=Connection.get(connection).get_uri()) if connection else home
+    if connection is None:
+        return home
+    # Whatever type somebody gave the connection in Airflow's pages, it leads to Postgres.
+    return replace(home, warehouse_url="postgresql:" + Connection.get(connection).get_uri().partition(":")[2])
 
 
 @task(task_id="open")

@@ -89,7 +89,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
             run_id, known_at = row["run_id"], datetime.fromisoformat(row["started_at"])
             _touch(connection, run_id)
     # A damaged warehouse is restored here, where nothing is lost by it: the run is at its beginning.
-    with suppress(WarehouseRestored), open_warehouse(home, read_only=True):
+    with suppress(WarehouseRestored), open_warehouse(home, role="reader", read_only=True):
         pass
     with state.transaction() as connection:
         connection.execute("update runs set status = 'open' where run_id = ? and status = 'rewound'", [run_id])

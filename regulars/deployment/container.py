@@ -36,7 +36,9 @@ def start(secrets: Path, runtime: Path, command: list[str]) -> None:
     """
     os.umask(0o077)
     check_secrets(secrets, AIRFLOW_SECRETS)
-    _write(runtime / "pgpass", f"*:*:*:airflow:{_read(secrets, 'airflow_database_password')}\n")
+    logins = {"airflow": "airflow_database_password", "regulars": "warehouse_password"}
+    given = {login: _read(secrets, name) for login, name in logins.items() if (secrets / name).exists()}
+    _write(runtime / "pgpass", "".join(f"*:*:*:{login}:{password}\n" for login, password in given.items()))
     if (secrets / "admin_password").exists():
         # Airflow opens this file for writing, so that it cannot be the secret itself.
         _write(runtime / "passwords.json", json.dumps({ADMIN: _read(secrets, "admin_password")}))

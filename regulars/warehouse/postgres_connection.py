@@ -81,6 +81,8 @@ def connect(home: Home, *, read_only: bool = False) -> psycopg.Connection[Any]:
     try:
         with named_errors():
             connection.execute("set timezone = 'UTC'; set search_path = ''; set client_encoding = 'UTF8'")
+            # A statement whose process was killed ends soon, and with it the writer's place.
+            connection.execute("set client_connection_check_interval = '5s'")
             if read_only:
                 connection.execute("set default_transaction_read_only = on")
     except BaseException:

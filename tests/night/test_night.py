@@ -166,7 +166,7 @@ def test_a_night_on_postgres_writes_the_same_lists(
         connection.execute("insert into home_keys values ('control_salt', ?)", [salt])
     url = postgres_server.use_for(shop).warehouse_url or ""
     (shop.config / "warehouse.yml").write_text("engine: postgres\nconnection: warehouse\n")
-    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", url)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", url.replace("postgresql", "generic"))
     monkeypatch.setenv("REGULARS_HOME", str(shop.path))
 
     assert run_dag("retention_nightly", FIRST_NIGHT) == "success"

@@ -22,6 +22,7 @@ from regulars.warehouse import Warehouse, open_warehouse, postgres_connection
 from regulars.warehouse.postgres_roles import ROLES, roles_sql
 from tests.postgres_server import PostgresServer
 
+ROOT = Path(__file__).resolve().parents[2]
 ROWS = pa.table(
     {
         "text": ["a", None, "", 'q"u,\n\\N\r\n', "\\.", "Zoë 🦆", "\t '' %s ?"],
@@ -124,12 +125,11 @@ def test_a_slice_is_replaced_and_the_others_stay(either: Home) -> None:
 
 
 HOLDER = """
-import sys, time
 from regulars.home import Home
 from regulars.warehouse import open_warehouse
-with open_warehouse(Home.from_environment()):
+with open_warehouse(Home.from_environment()) as warehouse:
     print("held", flush=True)
-    time.sleep(60)
+    warehouse.execute("select pg_sleep(60)")
 """
 
 
@@ -144,7 +144,7 @@ def test_a_second_writer_waits_and_a_killed_one_leaves_no_lock(home: Home, monke
         with open_warehouse(home, role="reader", read_only=True) as warehouse:  # who reads need not wait
             assert warehouse.rows("select count(*) from control.builds") == [(0,)]
         holder.send_signal(signal.SIGKILL)
-    monkeypatch.setattr(postgres_connection, "WRITER_WAIT_SECONDS", 10.0)
+    monkeypatch.setattr(postgres_connection, "WRITER_WAIT_SECONDS", 20.0)
     with open_warehouse(home):
         pass
 
@@ -266,5 +266,7 @@ def test_the_roles_may_be_made_again(home: Home, postgres_server: PostgresServer
     assert script == roles_sql("regulars", "another_shop")
     postgres_server.psql(script)
     postgres_server.psql(script)
+    of_compose = (ROOT / "deployment" / "warehouse_database.sql").read_text()
+    assert set(roles_sql("regulars", "regulars").splitlines()[1:-1]) <= set(of_compose.splitlines())
     with pytest.raises(SystemExit):
         main(["warehouse-roles", "--login", "x; drop table y"])

@@ -20,7 +20,7 @@ def test_every_unit_test_passes_and_an_empty_shop_builds(tmp_path: Path, postgre
         warehouse.execute("insert into control.as_of_dates values ('2024-03-10', '2024-03-10 03:00', 'night')")
         warehouse.execute("insert into control.parameters values ('UTC', 'GBP', 90, 365, 3.0, '2100-01-01')")
     folders = {"DBT_TARGET_PATH": str(tmp_path), "DBT_LOG_PATH": str(tmp_path), "DBT_PROFILES_DIR": str(DBT_PROJECT)}
-    with lend_to_dbt(home) as address:
+    with lend_to_dbt(home) as (address, _):
         command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build"]
         done = subprocess.run(command, cwd=DBT_PROJECT, env=os.environ | folders | address, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
