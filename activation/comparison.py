@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from activation.desired import Desired
 from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
+from activation.memory import Memory
 from regulars.warehouse.duckdb import connect
 
 FIELDS: dict[str, tuple[str, str]] = {
@@ -44,7 +45,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class ListFigures:
-    """One list in figures; customers each. `expected_leaving` are removals of transient members whose expires_on has passed."""
+    """One list in figures; customers each.
+
+    `expected_leaving` are removals of transient members whose expires_on has passed. `readdressed` are members who stay
+    under another address. Of the `permitted`, members of the night sent last who could be contacted, those `withdrawn` cannot
+    be any more. `lately_gone` were taken off lately, before their time, and are still off; the list had `lately_current`.
+    """
 
     segment: str
     title: str
@@ -54,27 +60,38 @@ class ListFigures:
     entering: int
     leaving: int
     expected_leaving: int
-    held_back: int
-    refused: int
+    held_back: int = 0
+    refused: int = 0
+    readdressed: int = 0
+    permitted: int = 0
+    withdrawn: int = 0
+    lately_gone: int = 0
+    lately_current: int = 0
+    is_retired: bool = False
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """See `activation.destination.Changes` for the tables; `standing` (segment, customer_id) is who is on the lists already."""
+    """See `activation.destination.Changes` for the tables.
+
+    `standing` (segment, customer_id) is who is on the lists already, `readdressed` (segment, customer_id) who stays there
+    under another address.
+    """
 
     enter: pa.Table
     leave: pa.Table
     update: pa.Table
     rows: pa.Table
     standing: pa.Table
+    readdressed: pa.Table
     figures: tuple[ListFigures, ...]
 
 
-def compare(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> Comparison:
-    """Compare the night's memberships with what the destination holds; see `activation.plan.make_plan` for the arguments."""
+def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> Comparison:
+    """Compare the night's memberships with what the destination holds."""
     with connect() as database:
         sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
-        for name, table in _tables(subject, desired, holdings, sent, refused).items():
+        for name, table in _tables(subject, desired, holdings, memory).items():
             database.register(name, table)
         sets.judge()
         sets.stand()
@@ -90,11 +107,12 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Tab
             update=table_of("select * exclude (contact_key) from updating order by customer_id"),
             rows=table_of(f"select * exclude (contact_key, content_hash, held_back) from wanted order by segment, {best_first}"),
             standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
+            readdressed=table_of("select segment, customer_id from readdressed order by segment, customer_id"),
             figures=sets.figures(holdings.lists),
         )
 
 
-def _tables(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> dict[str, pa.Table]:
+def _tables(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> dict[str, pa.Table]:
     columns = {name: pa.array([getattr(one, name) for one in subject.lists], pa.string()) for name in ("segment", "title", "channel")}
     return {
         "lists": pa.table({**columns, "position": pa.array(range(len(subject.lists)), pa.int64())}),
@@ -103,8 +121,11 @@ def _tables(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Tab
         "addresses": desired.addresses,
         "held_members": holdings.members,
         "held_contacts": CONTACTS_SCHEMA.empty_table() if holdings.contacts is None else holdings.contacts,
-        "sent": sent,
-        "refused": refused,
+        "permitted": desired.permitted,
+        "sent": memory.sent,
+        "refused": memory.refused,
+        "lately_left": memory.left,
+        "lately_entered": memory.entered,
     }
 
 
@@ -199,7 +220,7 @@ class _Sets:
         )
 
     def differ(self, as_of: date) -> None:
-        """Make `entering`, `leaving` and `updating`."""
+        """Make `entering`, `leaving`, `readdressed`, `updating`, and `gone`, who left lately, before their time and for good."""
         self._execute("create temporary table entering as select w.* from wanted as w anti join standing as s using (segment, contact_key)")
         self._execute(
             """
@@ -211,6 +232,25 @@ class _Sets:
             where s.is_live
             """,
             [as_of],
+        )
+        self._execute(
+            """
+            create temporary table readdressed as
+            select w.segment, w.customer_id
+            from wanted as w
+            inner join standing as s using (segment, contact_key)
+            where w.contact_permission = 'granted' and lower(trim(s.address)) <> lower(trim(w.address))
+            """
+        )
+        self._execute(
+            """
+            create temporary table gone as
+            select distinct l.segment, l.customer_id
+            from lately_left as l
+            anti join wanted as w using (segment, customer_id)
+            left join former as f on f.segment = l.segment and f.customer_id = l.customer_id
+            where f.expires_on is null or f.expires_on >= l.as_of_date
+            """
         )
         columns = "".join(f', {FIELDS[column][1]} as "{field}"' for field, column in sorted(self._subject.fields.items()))
         self._execute(
@@ -236,9 +276,23 @@ class _Sets:
                 (select count(*) from leaving where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment and is_expected),
                 (select count(*) from candidates where segment = l.segment and held_back <> 'refused'),
-                (select count(*) from candidates where segment = l.segment and held_back = 'refused')
+                (select count(*) from candidates where segment = l.segment and held_back = 'refused'),
+                (select count(*) from readdressed where segment = l.segment),
+                (select count(*) from candidates as c semi join permitted using (segment, customer_id) where c.segment = l.segment),
+                (
+                    select count(*) from candidates as c semi join permitted using (segment, customer_id)
+                    where c.segment = l.segment and c.contact_permission <> 'granted'
+                ),
+                (select count(*) from gone where segment = l.segment),
+                (select count(*) from standing where segment = l.segment and is_live)
+                    + (select count(*) from lately_left where segment = l.segment)
+                    - (select coalesce(sum(customers), 0)::bigint from lately_entered where segment = l.segment)
             from lists as l
             order by l.position
             """
         ).fetchall()
-        return tuple(ListFigures(segment, title, segment in existing, *counts) for segment, title, *counts in rows)
+        retired = {one.segment for one in self._subject.lists if one.is_retired}
+        return tuple(
+            replace(ListFigures(segment, title, segment in existing, *counts), is_retired=segment in retired)
+            for segment, title, *counts in rows
+        )

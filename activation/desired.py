@@ -44,6 +44,10 @@ from (
 where age = 1 and expires_on is not null
 """
 
+PERMITTED_SQL = f"""
+select segment, customer_id from {SEGMENT_MEMBERSHIPS.qualified_name} where as_of_date = ? and contact_permission = 'granted'
+"""
+
 ADDRESSES_SQL = f"""
 select customer_id, min(normalised_email) as address
 from {ADDRESSES}
@@ -58,7 +62,8 @@ class Desired:
 
     `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, churn_probability, expected_value,
     value_at_risk, currency, offer, offer_valid_until. `former`: segment, customer_id, expires_on of transient memberships
-    of earlier nights, the latest of each. `addresses`: customer_id, address.
+    of earlier nights, the latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members
+    who could be contacted on the night that was sent last.
     """
 
     as_of: date
@@ -66,10 +71,14 @@ class Desired:
     members: pa.Table
     former: pa.Table
     addresses: pa.Table
+    permitted: pa.Table
 
 
-def read_desired(home: Home, as_of: date) -> Desired:
+def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> Desired:
     """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
+
+    Args:
+        sent_before: as_of of the night that was sent last before this one.
 
     Raises:
         GateFailed: the night's features did not pass the gate, or were not judged by it.
@@ -89,7 +98,8 @@ def read_desired(home: Home, as_of: date) -> Desired:
         members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
         addresses = warehouse.arrow(addresses_sql)
-    return Desired(as_of, str(versions[0][0]), members, former, addresses)
+        permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
+    return Desired(as_of, str(versions[0][0]), members, former, addresses, permitted)
 
 
 def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:

@@ -52,12 +52,14 @@ class Capabilities:
     """What a destination is, as far as plan and sync must know.
 
     `channels` are those whose segments it takes. One that `mails` gets only customers whose contact_permission is
-    granted. `contact_key` is a SQL expression over customer_id and address: the key under which the tool knows a contact.
+    granted. `contact_key` is a SQL expression over customer_id and address: the key under which the tool knows a contact. One
+    that `replaces_lists` writes every list whole and names it by its segment; the others move members of lists with titles.
     """
 
     channels: frozenset[str]
     mails: bool
     contact_key: str
+    replaces_lists: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,15 @@ class Target:
 
 @dataclass(frozen=True)
 class SegmentList:
-    """A segment as a list in a tool: the segment's name, the title that the list bears, and the channel of its contacts."""
+    """A segment as a list in a tool: the segment's name, the title that the list bears, and the channel of its contacts.
+
+    One that `is_retired` stands in the tool and is in the catalogue no more: it is to be emptied.
+    """
 
     segment: str
     title: str
     channel: str
+    is_retired: bool = False
 
 
 @dataclass(frozen=True)

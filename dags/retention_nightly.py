@@ -32,8 +32,10 @@ before it counts.
 | `build_staging`, `build_features` | dbt stopped, or a data test failed | see `var/logs/dbt/dbt.log`; clear the task when it is mended |
 | `check_features` | the data look like an accident | compare with the last good night on the report; nothing was sent |
 | `score` | the model's file was changed | run `retention_training` |
-| `activate.plan` | the guard holds a plan that looks like an accident | approve it by its hash, or mend the cause |
+| `activate.approve` waits | the guard holds a plan that looks like an accident | answer under Required Actions within 24 hours |
+| `activate.approve` | it was refused, or nobody answered; nothing was sent | mend the cause, clear `activate.plan` |
 | `activate.push` | the tool refused or did not answer | clear the task: it sends only what is still missing |
+| `activate.push` says "approve" | the plan changed after it was approved | clear `activate.plan` to be asked again |
 
 Clearing or triggering again is always safe: the same as_of gives the same result, and nothing is sent twice.
 Yesterday's lists stay untouched until a night has passed its gate and its guard.

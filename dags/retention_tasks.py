@@ -7,8 +7,13 @@ from datetime import UTC, date, timedelta
 from functools import wraps
 from typing import Any
 
-from airflow.sdk import Param, task, task_group
+from airflow.sdk import Param, chain, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
+
+from plan_approval import PlanApproval
+
+IN_PROCESS = "dag_test"
+"""Whom Airflow names as the one who triggered a run of `airflow dags test` and `dag.test()`."""
 
 WRITER_POOL = "warehouse_writer"
 RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
@@ -216,15 +221,25 @@ def destinations() -> list[str]:
 
 @task(map_index_template="{{ destination }}", **RETRY)
 @worth_retrying_or_final
-def plan(destination: str, as_of: str) -> str:
-    """What would change at one destination, held against the guard; nothing is sent."""
+def plan(destination: str, as_of: str, dag_run: Any = None) -> dict[str, str]:
+    """What would change at one destination, held against the guard; nothing is sent.
+
+    A plan that the guard stopped waits for a person where one can answer: not in a run within one process, as of `make night`,
+    which ends with the command that approves it.
+    """
     from airflow.sdk import get_current_context
 
+    from activation.guard import ApprovalNeeded
     from activation.sync import plan_destination
 
     get_current_context()["destination"] = destination
-    plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
-    return destination
+    try:
+        plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
+    except ApprovalNeeded as stopped:
+        if dag_run.triggering_user_name == IN_PROCESS:
+            raise
+        return {"as_of": as_of, "destination": destination, "plan_sha256": stopped.plan_sha256, "question": stopped.question}
+    return {"as_of": as_of, "destination": destination}
 
 
 @task(map_index_template="{{ destination }}", **RETRY)
@@ -241,7 +256,8 @@ def push(destination: str, as_of: str) -> None:
 
 @task_group
 def activate(destination: str, as_of: str) -> None:
-    push(plan(destination, as_of), as_of)
+    planned = plan(destination, as_of)
+    chain(planned, PlanApproval(task_id="approve", plan=planned), push(destination, as_of))
 
 
 @task(trigger_rule="all_done")

@@ -12,8 +12,9 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
 
     For the latest night every word counts that is known at this moment, even when it was given after as_of: a customer who
     withdraws after midnight, or while a plan waits for approval, is not mailed in the morning. A past night, which sends
-    nothing, sees what was known by its known_until. A person denies when the latest word of any of their accounts denies. A pair
-    that is not in the table is unknown, and unknown is never granted.
+    nothing, sees what was known by its known_until. No word is younger than the moment at which it was learned, so that one
+    dated into the future does not outlive what is said after it. A person denies when the latest word of any of their accounts
+    denies. A pair that is not in the table is unknown, and unknown is never granted.
     """
     warehouse.create_temporary(
         "contact_permissions",
@@ -25,7 +26,8 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
                 consents.channel,
                 consents.status,
                 row_number() over (
-                    partition by consents.account_id, consents.channel order by consents.changed_at desc, consents.status asc
+                    partition by consents.account_id, consents.channel
+                    order by least(consents.changed_at, consents.known_at) desc, consents.status asc
                 ) as recency
             from staging.stg_consents as consents
             inner join intermediate.int_account_person_periods as persons on consents.account_id = persons.account_id

@@ -66,7 +66,7 @@ class Home:
 
     @property
     def state(self) -> Path:
-        """The SQLite file of plans, ledger, approvals and control-group arms."""
+        """The SQLite file of plans, ledger, decisions on plans and control-group arms."""
         return self.var / "state" / "state.sqlite"
 
     @property

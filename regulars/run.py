@@ -145,7 +145,7 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
         say(f"  ▸ {name}")
         yield run
         # A run that was overtaken meanwhile must not look as if it had done its work.
-        _refuse_when_overtaken(run)
+        refuse_when_overtaken(run)
     except BaseException as error:
         code = error.exit_code if isinstance(error, RegularsError) else 1
         # A message of a library may quote personal data; only our own errors are known to hold none.
@@ -160,7 +160,12 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
     say(f"  ✓ {name:<24} {seconds:6.1f} s  {run.summary}")
 
 
-def _refuse_when_overtaken(run: Run) -> None:
+def refuse_when_overtaken(run: Run) -> None:
+    """Return while the run is still the home's active one. To be asked before every write to the outside.
+
+    Raises:
+        TryAgain: another run has taken its place.
+    """
     with run.state.connection() as connection:
         status = connection.execute("select status from runs where run_id = ?", [run.run_id]).fetchone()["status"]
     if status != "open":

@@ -1,6 +1,6 @@
 """The state: small, transactional, and never rewound with a restored warehouse.
 
-Runs and their steps, plans, the ledger, approvals and control-group arms. SQLite in write-ahead mode with full
+Runs and their steps, plans, the ledger, decisions on plans and control-group arms. SQLite in write-ahead mode with full
 synchronisation: what was committed survives a crash of the machine.
 """
 
@@ -47,7 +47,7 @@ create table if not exists plans (
     destination text not null,
     as_of_date text not null,
     body text not null,                  -- JSON of customer_ids and their fields' hashes; no personal data
-    status text not null                 -- planned, pushing, done, stopped or superseded
+    status text not null                 -- planned, pushing, done, stopped, refused or superseded
 );
 create table if not exists ledger (
     position integer primary key autoincrement,
@@ -60,10 +60,23 @@ create table if not exists ledger (
     as_of_date text not null
 );
 create index if not exists ledger_by_list on ledger (destination, segment, customer_id, position);
-create table if not exists approvals (
-    plan_sha256 text not null,
-    approved_at text not null,           -- UTC; a plan that the guard stopped may be pushed for 24 hours from here
-    primary key (plan_sha256, approved_at)
+create table if not exists decisions (
+    plan_sha256 text not null,           -- a plan that the guard stopped
+    decided_at text not null,            -- UTC; an approved plan may be pushed for 24 hours from here
+    decision text not null check (decision in ('approved', 'refused')),
+    decided_by text not null,            -- who, and where: on the command line or in Airflow
+    primary key (plan_sha256, decided_at)
+);
+create table if not exists pins (
+    destination text primary key,
+    target text not null                 -- JSON: account, audience and its name, as read back at the first approved sync
+);
+create table if not exists tool_lists (
+    destination text not null,
+    segment text not null,
+    title text not null,                 -- that the list bears in the tool, where it stays when the segment goes
+    channel text not null,
+    primary key (destination, segment, title)
 );
 create table if not exists refusals (
     destination text not null,

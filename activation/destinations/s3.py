@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from activation.destination import MEMBERS_SCHEMA, Changes, DestinationSettings, Holdings, Recorder, SegmentList, Target
-from activation.list_files import LISTS, MANIFEST, read_lists, write_lists
+from activation.destination import Changes, DestinationSettings, Holdings, Recorder, SegmentList, Target
+from activation.list_files import LISTS, MANIFEST, members_of, read_lists, write_lists
 from regulars.errors import ConfigurationError, TryAgain
 from regulars.home import Home
 from regulars.object_place import ObjectPlace, ObjectStoreSettings, PlaceText, store_key
@@ -76,24 +76,20 @@ class Destination:
         return self.pinned()
 
     def read(self, lists: Sequence[SegmentList]) -> Holdings:  # noqa: ARG002 - the manifest tells by itself which lists there are
-        found: dict[str, pa.Array] = {}
+        found: dict[str, pa.Table] = {}
         self._whole = set()
         self._seen = self._latest_night()
         for manifest, _ in self._seen.values():
             with self._aside("read") as folder:
                 found = read_lists(self._fetched(manifest, folder))
             self._whole = {entry["object"] for name, entry in _files(manifest).items() if Path(name).stem in found}
-        parts = [
-            pa.table([pa.repeat(pa.scalar(segment), len(ids)), ids, pa.nulls(len(ids), pa.string())], schema=MEMBERS_SCHEMA)
-            for segment, ids in sorted(found.items())
-        ]
-        return Holdings(frozenset(found), pa.concat_tables([MEMBERS_SCHEMA.empty_table(), *parts]), None)
+        return Holdings(frozenset(found), members_of(found), None)
 
     def push(self, changes: Changes, record: Recorder) -> str:
         night = changes.as_of.isoformat()
         self._refuse_later_night(night)
         with self._aside("written") as folder:
-            write_lists(folder, changes.as_of, changes.model_version, changes.lists, changes.rows)
+            written = write_lists(folder, changes.as_of, changes.model_version, changes.lists, changes.rows)
             manifest = _manifest(night, (folder / MANIFEST).read_bytes())
             known, version = self._seen.get(night, (b"", None))
             for name, entry in _files(manifest).items():
@@ -107,7 +103,7 @@ class Destination:
         for one in changes.lists:
             record("enter", one.segment, changes.enter.filter(pc.equal(changes.enter["segment"], one.segment)), {})
             record("leave", one.segment, changes.leave.filter(pc.equal(changes.leave["segment"], one.segment)), {})
-        what = f"{len(changes.lists)} lists, {changes.rows.num_rows:,} customers"
+        what = f"{written.lists} lists, {changes.rows.num_rows:,} customers"
         return f"{what} in {self._store.place}/{night}{'' if is_changed else ', unchanged'}"
 
     def close(self) -> None:

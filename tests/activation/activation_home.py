@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from activation.approval import decide
 from regulars.home import Home
 from regulars.run import close_run, resume_run
 from regulars.state import State
@@ -108,6 +109,12 @@ class ActivationHome:
             "model_version": "m1",
             "scored_by": "formula",
         }
+
+    def stopped_hash(self) -> str:
+        return str(self.query("select plan_sha256 from plans where status = 'stopped'")[0][0])
+
+    def approve(self, plan_hash: str = "") -> None:
+        decide(self.home, plan_hash or self.stopped_hash(), "approved", "a test")
 
     def end_night(self, as_of: date) -> None:
         close_run(resume_run(self.home, "night", as_of))

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
 
-from activation.approval import approve
 from activation.sync import SyncIncomplete, plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped, TryAgain
 from regulars.warehouse import open_warehouse
@@ -23,7 +22,7 @@ def addresses(ids: list[str]) -> set[str]:
 def approve_first(shop: ActivationHome, as_of: date) -> None:
     with pytest.raises(GuardStopped):
         plan_destination(shop.home, as_of, "night", "mailchimp")
-    approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+    shop.approve()
 
 
 def send(shop: ActivationHome, as_of: date) -> None:

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
 
-from activation.approval import approve
 from activation.destination import Changes, SegmentList, load_destination
 from activation.list_files import COLUMNS
 from activation.sync import plan_destination, push_destination
@@ -48,7 +47,7 @@ def send(shop: ActivationHome, as_of: date) -> None:
     try:
         plan_destination(shop.home, as_of, "night", "bucket")
     except GuardStopped:
-        approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+        shop.approve()
     push_destination(shop.home, as_of, "night", "bucket")
 
 
@@ -243,7 +242,7 @@ def test_what_the_key_may_not_do_is_named(
 
     with pytest.raises(GuardStopped, match="first sync"):
         plan_destination(bucket_shop.home, D1, "night", "bucket")
-    approve(bucket_shop.home, str(bucket_shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+    bucket_shop.approve()
     assert "could not be asked (get_" in refusal(object_store.new_key("s3:ListBucket"))
     assert "could not be written" in refusal(reader)
     assert "SignatureDoesNotMatch" in refusal((reader[0], "canary"))

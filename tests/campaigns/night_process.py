@@ -24,7 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from activation.approval import approve
+from activation.approval import decide
 from activation.destination import destination_names
 from activation.sync import plan_destination, push_destination
 from ingestion.extraction import extract_source
@@ -170,7 +170,7 @@ def _with_approval(home: Home, work: Callable[[], Any]) -> None:
     except GuardStopped:
         with State(home.state).connection() as connection:
             waiting = connection.execute("select plan_sha256 from plans where status = 'stopped'").fetchone()
-        approve(home, waiting["plan_sha256"])
+        decide(home, waiting["plan_sha256"], "approved", "the campaign")
         work()
 
 
