@@ -207,13 +207,14 @@ def destination_types() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(destination_modules.__path__))
 
 
-def destination_names(home: Home) -> list[str]:
-    """Names of the destinations in config/destinations.yml, in the order written there.
+def destination_names(home: Home, kind: str | None = None) -> list[str]:
+    """Names of the destinations in config/destinations.yml, in the order written there; only those of one type when it is given.
 
     Raises:
         ConfigurationError: the file is at fault.
     """
-    return list(_entries(YamlFile(home.config / "destinations.yml")))
+    entries = _entries(YamlFile(home.config / "destinations.yml"))
+    return [name for name, entry in entries.items() if kind is None or (isinstance(entry, dict) and entry.get("type") == kind)]
 
 
 def load_destination(home: Home, name: str) -> Configured:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, timedelta
 from functools import wraps
 from typing import Any
 
 from airflow.sdk import Param, chain, task, task_group
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from plan_approval import PlanApproval
+from regulars.api_pools import api_pool, destination_kinds
+from stage_assets import FEATURES, LISTS, PUBLISHED, RAW, SCORES, SEGMENTS, STAGING
 
 IN_PROCESS = "dag_test"
 """Whom Airflow names as the one who triggered a run of `airflow dags test` and `dag.test()`."""
 
 WRITER_POOL = "warehouse_writer"
 RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
-"""For tasks that talk to the world outside; the others would fail the same way twice."""
+"""For every task: one is tried again when it said so (another process is at work, an API did not answer) or when its process
+was killed. Any other error ends it at once, for it would come again."""
+
+LATE_TRAINING: dict[str, Any] = {"retries": 12, "retry_delay": timedelta(minutes=10)}
+"""A night waits two hours for a training, or a night, that is still at work."""
+
+STAGED = ("intermediate.int_orders", "intermediate.int_refund_allocations")
+FEATURED = ("features.customer_features",)
+SCORED = ("scores.customer_scores",)
+MATCHED = ("segments.segment_matches", "segments.segment_memberships", "segments.plays")
+"""Tables whose rows an asset's event counts."""
 
 AS_OF = Param(
     None,
@@ -43,8 +56,26 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
             if isinstance(error, TryAgain):
                 raise
             raise AirflowFailException(str(error)) from None
+        except AirflowException:
+            raise
+        except Exception as error:
+            raise AirflowFailException(f"{type(error).__name__}, which is a defect and would come again") from error
 
     return run
+
+
+def night_hour() -> int:
+    """Hour in UTC at which the nights of the home begin: at night_hour of config/shop.yml, in the shop's standard time."""
+    from regulars.clock import utc_hour
+    from regulars.errors import RegularsError
+    from regulars.home import Home
+    from regulars.settings import HomeSettings
+
+    try:
+        shop = HomeSettings(Home.from_environment()).shop
+    except RegularsError:
+        return 3  # the schedule must not vanish with a typing error: `open` names it
+    return utc_hour(shop.night_hour, shop.time_zone)
 
 
 def _home() -> Any:
@@ -64,13 +95,15 @@ def _home() -> Any:
     return replace(home, warehouse_url="postgresql:" + Connection.get(connection).get_uri().partition(":")[2])
 
 
-@task(task_id="open")
+@task(task_id="open", **LATE_TRAINING)
 @worth_retrying_or_final
 def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Make this the home's active run; gives the as_of to all other tasks."""
     from activation.destination import destination_names, load_destination
     from ingestion.source import load_sources
     from regulars.clock import shop_date
+    from regulars.errors import TryAgain
+    from regulars.progress import report_failure
     from regulars.run import open_run
     from regulars.segment import load_segments
     from regulars.settings import HomeSettings
@@ -85,7 +118,14 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     load_sources(home, shop)
     for name in destination_names(home):
         load_destination(home, name)
-    open_run(home, kind, as_of)
+    try:
+        open_run(home, kind, as_of)
+    except TryAgain as error:
+        if "REGULARS_PROGRESS" not in os.environ:
+            raise
+        # A person who waits at the terminal is told at once.
+        report_failure(str(error), error.exit_code)
+        raise AirflowFailException(str(error)) from None
     return as_of.isoformat()
 
 
@@ -115,7 +155,7 @@ def sources() -> list[str]:
     return source_names(_home())
 
 
-@task(map_index_template="{{ source }}", **RETRY)
+@task(map_index_template="{{ source }}", pool="sources", **RETRY)
 @worth_retrying_or_final
 def extract(source: str, as_of: str, kind: str) -> str:
     """Read what is new at one source into Parquet; the warehouse is not touched."""
@@ -130,16 +170,18 @@ def extract(source: str, as_of: str, kind: str) -> str:
     return source
 
 
-@task(map_index_template="{{ source }}", pool=WRITER_POOL)
+@task(map_index_template="{{ source }}", pool=WRITER_POOL, outlets=[RAW])
 @worth_retrying_or_final
-def land(source: str, as_of: str, kind: str) -> None:
+def land(source: str, as_of: str, kind: str, outlet_events: Any = None) -> None:
     """Write one source's extract to raw: whole, once, and with its account."""
     from airflow.sdk import get_current_context
 
     from ingestion.landing import land_source
+    from regulars.row_counts import landed_rows
 
     get_current_context()["source"] = source
     land_source(_home(), source, date.fromisoformat(as_of), kind)
+    outlet_events[RAW].extra = {"as_of": as_of, "source": source, **landed_rows(_home(), source, date.fromisoformat(as_of), kind)}
 
 
 @task_group
@@ -147,13 +189,15 @@ def ingest(as_of: str, kind: str) -> None:
     land.partial(as_of=as_of, kind=kind).expand(source=extract.partial(as_of=as_of, kind=kind).expand(source=sources()))
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[RAW], outlets=[STAGING])
 @worth_retrying_or_final
-def build_staging(as_of: str, kind: str) -> None:
+def build_staging(as_of: str, kind: str, outlet_events: Any = None) -> None:
     """dbt: raw → staging and intermediate, with its tests."""
     from regulars.features import build_staging as build
+    from regulars.row_counts import rows_of
 
     build(_home(), date.fromisoformat(as_of), kind)
+    outlet_events[STAGING].extra = {"as_of": as_of, **rows_of(_home(), STAGED)}
 
 
 @task
@@ -165,13 +209,16 @@ def past_cutoffs(as_of: str) -> list[str]:
     return [day.isoformat() for day in cutoffs_of_home(_home(), date.fromisoformat(as_of))]
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[STAGING], outlets=[FEATURES])
 @worth_retrying_or_final
-def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None) -> None:
+def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None, outlet_events: Any = None) -> None:
     """dbt: customer features of the night, or features and outcomes of past cutoffs, with their tests."""
     from regulars.features import build_features as build
+    from regulars.row_counts import rows_of
 
-    build(_home(), date.fromisoformat(as_of), kind, [date.fromisoformat(day) for day in cutoffs or []])
+    days = [date.fromisoformat(day) for day in cutoffs or []]
+    build(_home(), date.fromisoformat(as_of), kind, days)
+    outlet_events[FEATURES].extra = {"as_of": as_of, **rows_of(_home(), FEATURED, *(days or [date.fromisoformat(as_of)]))}
 
 
 @task
@@ -192,31 +239,35 @@ def check_features(as_of: str) -> None:
     check(_home(), date.fromisoformat(as_of), "night")
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[FEATURES], outlets=[SCORES])
 @worth_retrying_or_final
-def score(as_of: str) -> None:
+def score(as_of: str, outlet_events: Any = None) -> None:
     """Churn probability and expected value of every customer."""
+    from regulars.row_counts import rows_of
     from scoring.score import score as score_customers
 
     score_customers(_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SCORES].extra = {"as_of": as_of, **rows_of(_home(), SCORED, date.fromisoformat(as_of))}
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[FEATURES, SCORES], outlets=[SEGMENTS])
 @worth_retrying_or_final
-def match_segments(as_of: str) -> None:
+def match_segments(as_of: str, outlet_events: Any = None) -> None:
     """Who fits which segment, who stands on which list, who is contacted tonight."""
+    from regulars.row_counts import rows_of
     from scoring.match import match
 
     match(_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SEGMENTS].extra = {"as_of": as_of, **rows_of(_home(), MATCHED, date.fromisoformat(as_of))}
 
 
 @task
 @worth_retrying_or_final
-def destinations() -> list[str]:
-    """Names of the destinations in config/destinations.yml."""
+def destinations(kind: str) -> list[str]:
+    """Names of the destinations of one type in config/destinations.yml."""
     from activation.destination import destination_names
 
-    return destination_names(_home())
+    return destination_names(_home(), kind)
 
 
 @task(map_index_template="{{ destination }}", **RETRY)
@@ -242,16 +293,30 @@ def plan(destination: str, as_of: str, dag_run: Any = None) -> dict[str, str]:
     return {"as_of": as_of, "destination": destination}
 
 
-@task(map_index_template="{{ destination }}", **RETRY)
+@task(map_index_template="{{ destination }}", inlets=[SEGMENTS], outlets=[LISTS], **RETRY)
 @worth_retrying_or_final
-def push(destination: str, as_of: str) -> None:
+def push(destination: str, as_of: str, outlet_events: Any = None) -> None:
     """Bring the planned changes to one destination, read them back, and write them to the ledger."""
     from airflow.sdk import get_current_context
 
     from activation.sync import push_destination
+    from regulars.row_counts import synced_rows
 
     get_current_context()["destination"] = destination
     push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
+    found = synced_rows(_home(), destination, date.fromisoformat(as_of))
+    outlet_events[LISTS].extra = {"as_of": as_of, "destination": destination, **found}
+
+
+def activate_all(as_of: Any) -> Iterator[tuple[Any, Any]]:
+    """For each type of destination the names of those that the home has, and their sync, in the type's own pool.
+
+    All of one type talk to one API and share its limits; a mapped task has one pool, so each type is a group of its own.
+    """
+    for kind in destination_kinds():
+        names = destinations.override(task_id=f"{kind}_destinations")(kind)
+        group = activate.override(group_id=f"activate_{kind}", default_args={"pool": api_pool(kind)})
+        yield names, group.partial(as_of=as_of).expand(destination=names)
 
 
 @task_group
@@ -269,7 +334,7 @@ def report(as_of: str) -> None:
     write_report(_home(), date.fromisoformat(as_of), "night")
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, outlets=[PUBLISHED], trigger_rule="none_failed")
 @worth_retrying_or_final
 def finish(as_of: str, kind: str) -> None:
     """Publish the read-only copy of the warehouse and close the run."""

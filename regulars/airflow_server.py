@@ -64,7 +64,7 @@ def start(home: Home, port: int = 8080) -> None:
             stop(home)
             raise RegularsError(f"Airflow was not healthy within {START_SECONDS:.0f} s and was ended; see {log}")
         time.sleep(1)
-    print(f"Airflow is up: {address}   user {ADMIN}, password {password}\nIt runs a night at 03:00 UTC; `make down` ends it.")
+    print(f"Airflow is up: {address}   user {ADMIN}, password {password}\nIt runs a night every day; `make down` ends it.")
 
 
 def stop(home: Home) -> None:

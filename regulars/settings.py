@@ -32,6 +32,9 @@ class ShopSettings(Settings):
     name: str = Field(description="Name of the shop, as it stands on the report.")
     time_zone: TimeZone = Field(description="IANA time zone in which the shop's days begin.")
     currency: Currency = Field(description="Currency in which amounts are reported.")
+    night_hour: int = Field(
+        default=3, ge=0, le=23, description="Hour of the shop's standard time at which Airflow begins a night; an hour later in summer."
+    )
     today: date | None = Field(
         default=None, description="For a shop whose calendar stands still, such as a sample: as_of of a run that is given none."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from regulars.airflow_environment import ADMIN
@@ -53,7 +54,7 @@ def migrate() -> None:
     """
     from regulars.airflow_run import preparation_commands
 
-    for command in preparation_commands():
+    for command in preparation_commands(Path(tempfile.mkdtemp(prefix="pools-"))):
         if subprocess.run(command, check=False).returncode != 0:
             raise TryAgain(f"`{' '.join(command[1:])}` failed; see the lines above")
 

@@ -70,11 +70,6 @@ class Shop:
         _, self.twin = self.outcome_after([])
         self.seconds = time.monotonic() - begun
 
-    @property
-    def base(self) -> Path:
-        """The home as it is before the night."""
-        return self._base
-
     def _first_night(self) -> Audience:
         shutil.copytree(ROOT / "config", self._base / "config")
         home = Home.at(self._base)
@@ -135,8 +130,11 @@ class Shop:
         hits, found = self.outcome_after(kills)
         return Killed(", ".join(str(kill) for kill in kills), hits, differences(self.twin, found))
 
+    def step_names(self) -> list[str]:
+        return [name for name, _ in steps(Home.at(self._base), SECOND_NIGHT)]
+
     def boundaries(self) -> list[Kill]:
-        return [Kill(before=number) for number in range(len(steps(Home.at(self._base), SECOND_NIGHT)))]
+        return [Kill(before=number) for number in range(len(self.step_names()))]
 
     def moments(self, count: int, seed: int) -> list[Kill]:
         """Random moments of a night."""
