@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from multiprocessing import get_context
@@ -47,8 +48,8 @@ def make_shop(folder: Path, orders: int) -> BenchmarkShop:
     home = Home.at(folder)
     home.private_folder(home.var)
     # In a process of its own, whose memory is gone before anything is measured.
-    with get_context("spawn").Pool(1) as pool:
-        counts = pool.apply(_simulate, (folder, round(orders / ORDERS_PER_CUSTOMER)))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        counts = pool.submit(_simulate, folder, round(orders / ORDERS_PER_CUSTOMER)).result()
     return BenchmarkShop(home, *counts)
 
 

@@ -21,7 +21,7 @@ from regulars.errors import InputError, RegularsError
 from regulars.home import Home
 from regulars.nights import FILES_OF_A_RUN
 from regulars.run import Kind, Run, step
-from regulars.staging import forget_staging
+from regulars.staging import doubt_staging
 from regulars.tables import CANONICAL_TABLES, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES, QUARANTINE, VERSION_COLUMNS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
@@ -89,7 +89,7 @@ class Landing:
     def withdraw(self) -> None:
         """Take back what this very run has written before: it is written again, with the same known_at."""
         if accounts_of(self._warehouse, self._run, self._source):
-            forget_staging(self._warehouse)
+            doubt_staging(self._warehouse)
         for table in (*CANONICAL_TABLES, QUARANTINE, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES):
             self._warehouse.execute(f"delete from {table.qualified_name} where source = ? and run_id = ?", [self._source, self._run.run_id])
         self._warehouse.execute(

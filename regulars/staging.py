@@ -60,9 +60,14 @@ def next_build(warehouse: Warehouse, run: Run) -> StagingBuild:
 
 
 def forget_staging(warehouse: Warehouse) -> None:
-    """Have everything built next time: what staging was built from has been taken back, or is about to be built anew."""
+    """Have everything built next time."""
     warehouse.execute("delete from control.builds where layer = 'staging'")
     warehouse.execute(f"delete from {STAGED_ROWS.qualified_name}")
+
+
+def doubt_staging(warehouse: Warehouse) -> None:
+    """As `forget_staging`, for a stage that may not write what the builder writes: what it has landed, it has taken back."""
+    warehouse.execute("update control.builds set fingerprint = '' where layer = 'staging'")
 
 
 def record_build(warehouse: Warehouse, run: Run, built: StagingBuild) -> None:
