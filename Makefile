@@ -93,6 +93,10 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.kills --random 100
 	@python -m tests.campaigns.engines
 
+.PHONY: bench
+bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
+	@python -m benchmarks $(SIZE)
+
 .PHONY: docs
 docs: env  ## Write the reference pages anew
 	@python -m regulars.reference

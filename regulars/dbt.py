@@ -47,8 +47,11 @@ def set_as_of_dates(warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, 
         warehouse.append(PARAMETERS, pa.Table.from_pylist([parameters]))
 
 
-def build(run: Run, layer: str) -> None:
+def build(run: Run, layer: str, *, whole: bool = False) -> None:
     """Build one layer with dbt in a process of its own, tests included.
+
+    Args:
+        whole: build the tables of staging from everything, not from what has changed.
 
     Raises:
         GateFailed: a data test failed; what it found stands in the message.
@@ -70,6 +73,7 @@ def build(run: Run, layer: str) -> None:
     results_file = target / "run_results.json"
     command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
     command += ["--exclude-resource-type", "unit_test"]  # those are for the project's tests, not for a night
+    command += ["--full-refresh"] if whole else []
     with lend_to_dbt(run.home) as lent:
         results_file.unlink(missing_ok=True)
         # dbt inherits what holds the writer's place: should this process die, no other one meets a dbt that is still writing.

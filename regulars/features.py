@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import date, datetime
 
-import pyarrow as pa
-
 from regulars import clock
-from regulars.dbt import build, project_hash, set_as_of_dates
+from regulars.dbt import build, set_as_of_dates
 from regulars.home import Home
 from regulars.nights import known_until_of, open_night
 from regulars.run import Kind, Run, step
-from regulars.tables import BUILDS, CANONICAL_TABLES
+from regulars.staging import forget_staging, next_build, record_build
 from regulars.warehouse import Warehouse, open_warehouse
 
 
 def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
-    """Build the tables of staging and intermediate from raw, unless they stand as they would be built.
+    """Build the tables of staging and intermediate: of what rows new in raw have changed, where the rest stands.
 
     Raises:
         GateFailed: a data test failed.
@@ -26,14 +23,17 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
     with step(home, "build staging", kind, as_of) as run:
         with open_warehouse(home, role="builder") as warehouse:
             set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, as_of)])
-            fingerprint = _staging_fingerprint(warehouse, run)
-            if warehouse.rows("select 1 from control.builds where layer = 'staging' and fingerprint = ?", [fingerprint]):
+            wanted = next_build(warehouse, run)
+            if not wanted.is_needed:
                 run.summary = "no new rows since it was built"
                 return
-            warehouse.execute("delete from control.builds where layer = 'staging'")
-        build(run, "staging")
+            if wanted.is_whole:
+                forget_staging(warehouse)
+        build(run, "staging", whole=wanted.is_whole)
         with open_warehouse(home, role="builder") as warehouse:
-            warehouse.append(BUILDS, pa.table({"layer": ["staging"], "fingerprint": [fingerprint], "run_id": [run.run_id]}))
+            record_build(warehouse, run, wanted)
+        scope = "everything" if wanted.is_whole else f"what {wanted.new_rows_count:,} new rows change"
+        run.summary = f"{scope}, {run.summary}"
 
 
 def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Sequence[date] = ()) -> None:
@@ -55,10 +55,3 @@ def _as_of_row(warehouse: Warehouse, run: Run, day: date) -> tuple[date, datetim
         return day, open_night(warehouse, run), "night"
     known_until = known_until_of(warehouse, day) or clock.shop_midnight(day, run.settings.shop.time_zone)
     return day, known_until, "training"
-
-
-def _staging_fingerprint(warehouse: Warehouse, run: Run) -> str:
-    """Raw tables only grow, so their counts tell whether they have."""
-    counts = [(table.name, warehouse.rows(f"select count(*) from {table.qualified_name}")[0][0]) for table in CANONICAL_TABLES]
-    shop = run.settings.shop
-    return hashlib.sha256(repr((counts, shop.time_zone, shop.currency, project_hash())).encode()).hexdigest()

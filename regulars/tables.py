@@ -299,10 +299,26 @@ BUILDS = Table(
     "One row per layer that stands complete and tested: what it was built from, so that nothing is built twice.",
     (
         _required("layer", "text", "Layer of the dbt project."),
-        _required("fingerprint", "text", "SHA-256 over the rows, parameters and dbt models that it was built from."),
+        _required("fingerprint", "text", "SHA-256 over the parameters and dbt models that it was built with."),
         _required("run_id", "text", "Run that built it."),
     ),
     ("layer",),
+    "regulars",
+)
+
+STAGED_ROWS = Table(
+    "control",
+    "staged_rows",
+    "One row per run, source and table of raw whose rows stand in the tables of staging, all computed and tested.",
+    (
+        _required("run_id", "text", "Run that landed the rows."),
+        _required("source", "text", "Name of the source."),
+        _required("table_name", "text", "Canonical table."),
+        _required(
+            "rows_count", "integer", "Rows that raw held of them when staging was built; another count now means a build of everything."
+        ),
+    ),
+    ("run_id", "source", "table_name"),
     "regulars",
 )
 

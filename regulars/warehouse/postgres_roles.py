@@ -45,6 +45,7 @@ FENCED_READERS: dict[str, set[Role]] = {"private.customers": {"builder"}, "priva
 NOTES: dict[tuple[str, str], Role] = {
     ("control.nights", "model_version"): "scorer",
     ("control.nights", "ledger_position"): "activator",
+    ("control.builds", "fingerprint"): "loader",
 }
 """Columns that another stage than the table's own fills in."""
 

@@ -45,7 +45,7 @@ class ScratchWarehouse:
     def __init__(self, path: Path, project: DbtProject):
         self.path = path
         self.project = project
-        self.inputs = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS)
+        self.inputs = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS, tables.STAGED_ROWS)
         with duckdb.connect(str(path)) as connection:
             for table in self.inputs:
                 columns = ", ".join(
@@ -74,12 +74,13 @@ class ScratchWarehouse:
         names = tables.AS_OF_DATES.column_names
         self.replace(tables.AS_OF_DATES, [dict(zip(names, date, strict=True)) for date in dates])
 
-    def dbt(self, *arguments: str) -> list[Any]:
-        return self.project.invoke(self.path, *arguments)
+    def dbt(self, *arguments: str, changes_only: bool = False) -> list[Any]:
+        """Run dbt on everything that stands in raw, or on what is not in control.staged_rows."""
+        return self.project.invoke(self.path, *arguments, *([] if changes_only else ["--full-refresh"]))
 
-    def build(self, *arguments: str) -> list[Any]:
+    def build(self, *arguments: str, changes_only: bool = False) -> list[Any]:
         """What a night runs."""
-        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, changes_only=changes_only)
 
 
 class DbtProject:

@@ -1,11 +1,32 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_changed(ref('stg_changed_orders'), ['source', 'order_id']) }}"
+    )
+}}
+
+{%- if changes_only() -%}
+    {%- set changed -%}
+exists (
+    select 1
+    from {{ source('raw', 'orders') }} as same_record
+    where
+        {{ same_record('same_record', 'landed', ['source', 'record_key']) }}
+        and {{ is_among('same_record', ref('stg_changed_orders'), ['source', 'order_id']) }}
+)
+    {%- endset %}
+{%- endif %}
 
 with
 
-{{ versions(source('raw', 'orders')) }},
+{{ versions(source('raw', 'orders'), changed=changed) }},
 
 order_lines as (
-    select * from {{ ref('stg_order_lines') }}
+    select * from {{ ref('stg_order_lines') }} as order_lines
+    {%- if changes_only() %}
+        where {{ is_among('order_lines', ref('stg_changed_orders'), ['source', 'order_id']) }}
+    {%- endif %}
 ),
 
 parameters as (
@@ -51,6 +72,9 @@ headers as (
         known_at,
         superseded_at
     from versions
+    {%- if changes_only() %}
+        where {{ is_among('versions', ref('stg_changed_orders'), ['source', 'order_id']) }}
+    {%- endif %}
     union all
     select
         source,

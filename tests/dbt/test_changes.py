@@ -1,0 +1,82 @@
+"""Tables of staging built night by night from what is new are those built from everything: on many random shops at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+from regulars import tables
+from tests.dbt.conftest import DbtProject, ScratchWarehouse
+from tests.dbt.test_point_in_time import History
+
+SHOPS = 10
+NIGHTS = [dt.datetime(2023, 8, 20), dt.datetime(2023, 10, 1), dt.datetime(2023, 10, 15), dt.datetime(2024, 3, 1)]
+OWN_NAMES = ("record_key", "order_id", "line_id", "account_id", "refund_id", "product_id", "normalised_email")
+DIES_AFTER = ("stg_order_lines", "stg_accounts", "int_account_person_periods", "stg_changed_orders")
+"""Models of the third night that stand already when its build begins again."""
+
+
+def many_shops() -> dict[str, list[dict[str, Any]]]:
+    """Several histories in one warehouse, told apart by their ids; a run brings what was learned since the run before."""
+    rows: dict[str, list[dict[str, Any]]] = {table.name: [] for table in tables.CANONICAL_TABLES}
+    for seed in range(SHOPS):
+        for name, landed in History(seed).rows.items():
+            for row in landed:
+                own = {key: f"{seed}-{row[key]}" for key in OWN_NAMES if row.get(key) is not None}
+                run = sum(night < row["known_at"] for night in NIGHTS)
+                rows[name].append(row | own | {"run_id": f"night-{run}"})
+    return rows
+
+
+def scratch(folder: Path, project: DbtProject) -> ScratchWarehouse:
+    folder.mkdir()
+    warehouse = ScratchWarehouse(folder / "warehouse.duckdb", project)
+    warehouse.set_parameters()
+    return warehouse
+
+
+def learn(warehouse: ScratchWarehouse, rows: dict[str, list[dict[str, Any]]], night: int) -> None:
+    for table in tables.CANONICAL_TABLES:
+        warehouse.replace(table, [row for row in rows[table.name] if row["run_id"] <= f"night-{night}"])
+    known_until = NIGHTS[night]
+    warehouse.set_as_of_dates([(known_until.date(), known_until, "night")])
+
+
+def record_build(warehouse: ScratchWarehouse) -> None:
+    queries = [
+        f"select run_id, source, '{table.name}' as table_name, count(*) as rows_count from {table.qualified_name} group by all"
+        for table in tables.CANONICAL_TABLES
+    ]
+    names = tables.STAGED_ROWS.column_names
+    warehouse.replace(tables.STAGED_ROWS, [dict(zip(names, row, strict=True)) for row in warehouse.run(" union all ".join(queries))])
+
+
+def contents(warehouse: ScratchWarehouse) -> dict[str, list[str]]:
+    """Every row of every table from staging to the features, as text, but for the lists of what has changed."""
+    found = warehouse.run(
+        "select table_schema || '.' || table_name from information_schema.tables "
+        "where table_schema in ('staging', 'private', 'intermediate', 'features') and table_name not like '%_changed_%'"
+    )
+    return {name: sorted(repr(row) for row in warehouse.run(f"select * from {name}")) for (name,) in found}
+
+
+def test_staging_built_from_changes_is_staging_built_from_everything(tmp_path: Path, dbt_project: DbtProject) -> None:
+    rows = many_shops()
+    by_night, whole = (scratch(tmp_path / name, dbt_project) for name in ("by_night", "whole"))
+    sizes = []
+    for night in range(len(NIGHTS)):
+        learn(by_night, rows, night)
+        if night == 2:
+            by_night.dbt("run", "--select", *DIES_AFTER, changes_only=True)
+        is_last = night == len(NIGHTS) - 1
+        by_night.build("--select", "tag:staging", *(["tag:features"] if is_last else []), changes_only=night > 0)
+        record_build(by_night)
+        sizes.append(by_night.run("select count(*) from intermediate.int_changed_orders")[0][0])
+    learn(whole, rows, len(NIGHTS) - 1)
+    whole.dbt("run")
+    one, other = contents(by_night), contents(whole)
+    assert len(one["features.customer_features"]) > 100
+    assert {name for name in other if one[name] != other[name]} == set()
+    assert sizes[0] == 0
+    assert 0 < sizes[2] < len(other["staging.stg_orders"]) / 2
