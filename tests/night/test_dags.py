@@ -52,7 +52,7 @@ def test_a_night_waits_for_a_late_training(dags: dict[str, Any]) -> None:
 
 def test_assets_count_rows_and_name_nobody(airflow_home: Home, finished_home: Home) -> None:
     database = sqlite3.connect(airflow_home.var / "airflow" / "airflow.db")
-    events = database.execute("select name, extra from asset_event join asset on asset.id = asset_id").fetchall()
+    events = database.execute("select asset.name, asset_event.extra from asset_event join asset on asset.id = asset_id").fetchall()
     database.close()
     of_night = [(name, json.loads(extra)) for name, extra in events if json.loads(extra).get("as_of") == FIRST_NIGHT.isoformat()]
     assert {name for name, _ in of_night} >= {"raw", "staging", "features", "scores", "segments", "lists"}
