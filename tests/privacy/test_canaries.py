@@ -72,7 +72,8 @@ def nothing_shows(home: Home, caplog: pytest.LogCaptureFixture, capfd: pytest.Ca
         said = capfd.readouterr()
         for text in (*texts, said.out, said.err, caplog.text):
             assert not is_in(text.encode()), text
-        found = [file for folder in (home.path, *folders) for file in places(folder)]
+        found = places(home.path)
+        assert not [file for folder in folders for file in places(folder)]
         assert not [file for file in found if not str(file.relative_to(home.path)).startswith(ALLOWED)]
         assert not [file for file in found if "shop" not in file.parts and file.stat().st_mode & 0o077]
 
