@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -24,7 +24,7 @@ FIELDS: dict[str, tuple[str, str]] = {
 """Columns that a tool's field may hold → its type and how it is written: rounded, so that noise sends nobody again."""
 
 STRANGER = "stranger:"
-"""Stands before the hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
+"""Stands before the keyed hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
 
 
 Execute = Callable[..., Any]
@@ -32,7 +32,11 @@ Execute = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose plan is made: a destination as far as its plan depends on it. `fields`: the tool's field → our column."""
+    """Whose plan is made: a destination as far as its plan depends on it.
+
+    `fields`: the tool's field → our column. `stranger_key`: the home's secret, without which nobody can tell from the name of
+    a stranger whether an address is behind it.
+    """
 
     name: str
     capabilities: Capabilities
@@ -41,6 +45,7 @@ class Subject:
     fields: Mapping[str, str]
     list_cap: int | None
     creates_contacts: bool
+    stranger_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,7 @@ class _Sets:
             """
         )
         by_customer = self._subject.capabilities.contact_key == CUSTOMER_KEY
-        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($seed || m.contact_key), 16)"
+        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($key || sha256($key || $seed || m.contact_key)), 16)"
         self._execute(
             f"""
             create temporary table standing as
@@ -216,7 +221,7 @@ class _Sets:
             left join (select distinct contact_key from candidates where held_back = 'refused') as r on r.contact_key = m.contact_key
             group by m.segment, m.contact_key
             """,
-            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed}),
+            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed, "key": self._subject.stranger_key}),
         )
 
     def differ(self, as_of: date) -> None:

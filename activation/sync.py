@@ -23,6 +23,7 @@ from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import Kind, Run, refuse_when_overtaken, step
 from regulars.segment import load_segments
+from regulars.state import home_key
 
 
 class SyncIncomplete(TryAgain):
@@ -114,6 +115,8 @@ class _Sync:
         self._ledger = Ledger(run.state, configured.name)
         self._replaces_lists = destination.capabilities.replaces_lists
         self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of))
+        with run.state.transaction() as connection:
+            self._stranger_key = home_key(connection, "strangers")
         self._target = destination.target()
         present = configured.lists(run.home)
         self._lists = present + self._ledger.retired_lists(present, are_replaced=self._replaces_lists)
@@ -129,6 +132,7 @@ class _Sync:
             fields=settings.mapped_fields(),
             list_cap=settings.list_cap,
             creates_contacts=self._destination.creates_contacts,
+            stranger_key=self._stranger_key,
         )
         self._stop_at_wrong_target()
         holdings = self._destination.read(self._lists)

@@ -46,9 +46,10 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
-        from regulars.errors import RegularsError, TryAgain
-        from regulars.progress import report_failure
+        from regulars.errors import RegularsError, TryAgain, Unforeseen
+        from regulars.progress import keep_libraries_quiet, report_failure
 
+        keep_libraries_quiet()
         try:
             return function(*args, **kwargs)
         except RegularsError as error:
@@ -59,7 +60,8 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
         except AirflowException:
             raise
         except Exception as error:
-            raise AirflowFailException(f"{type(error).__name__}, which is a defect and would come again") from error
+            report_failure(str(Unforeseen(error)), Unforeseen.exit_code)
+            raise AirflowFailException(str(Unforeseen(error))) from None
 
     return run
 

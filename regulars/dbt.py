@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from regulars.dbt_process import LOG, RESULTS
 from regulars.errors import GateFailed, RegularsError
 from regulars.run import Run
 from regulars.tables import AS_OF_DATES, PARAMETERS
@@ -64,14 +65,14 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
     for folder in (target, logs):
         folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
-        "DBT_TARGET_PATH": str(target),
-        "DBT_LOG_PATH": str(logs),
+        "PYTHONPATH": os.pathsep.join([str(PROJECT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_PROJECT_DIR": str(PROJECT),
         "DO_NOT_TRACK": "1",
     }
-    results_file = target / "run_results.json"
-    command = [sys.executable, "-m", "dbt.cli.main", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
+    results_file = target / RESULTS
+    command = [sys.executable, "-m", "regulars.dbt_process", "--no-use-colors", "--log-level", "warn", "build", "--select", f"tag:{layer}"]
+    command += ["--target-path", str(target), "--log-path", str(logs)]
     command += ["--exclude-resource-type", "unit_test"]  # those are for the project's tests, not for a night
     command += ["--full-refresh"] if whole else []
     with lend_to_dbt(run.home) as lent:
@@ -96,9 +97,9 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
         return
     if failed and all(result["status"] == "fail" for result in failed):
         found = "; ".join(f"{_name(result)} found {result['failures']} rows" for result in failed[:5])
-        raise GateFailed(f"{len(failed)} data tests of the layer {layer} failed: {found}. Nothing was sent. See {logs / 'dbt.log'}")
+        raise GateFailed(f"{len(failed)} data tests of the layer {layer} failed: {found}. Nothing was sent. See {logs / LOG}")
     broken = next((f"{_name(result)} could not be built" for result in failed), "dbt did not start")
-    raise BuildFailed(f"dbt, layer {layer}: {broken}; the reason stands in {logs / 'dbt.log'}")
+    raise BuildFailed(f"dbt, layer {layer}: {broken}; the reason stands in {logs / LOG}")
 
 
 def project_hash() -> str:

@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Literal
 
 from regulars import clock
-from regulars.errors import InputError, RegularsError, TryAgain
+from regulars.errors import InputError, RegularsError, TryAgain, Unforeseen
 from regulars.home import Home
 from regulars.process import identity, is_gone
-from regulars.progress import report_failure, say
+from regulars.progress import keep_libraries_quiet, report_failure, say
 from regulars.settings import HomeSettings
 from regulars.state import State
 from regulars.warehouse import WarehouseRestored, open_warehouse
@@ -132,7 +130,9 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
 
     Raises:
         TryAgain: another run of the home is at work, or has overtaken this one.
+        Unforeseen: in place of any error that is not ours.
     """
+    keep_libraries_quiet()
     begun = time.monotonic()
     run: Run | None = None
     try:
@@ -147,13 +147,14 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
         # A run that was overtaken meanwhile must not look as if it had done its work.
         refuse_when_overtaken(run)
     except BaseException as error:
-        code = error.exit_code if isinstance(error, RegularsError) else 1
         # A message of a library may quote personal data; only our own errors are known to hold none.
-        shown = str(error) if isinstance(error, RegularsError) else f"{type(error).__name__} in {_place(error)}"
+        failure = error if isinstance(error, RegularsError) else Unforeseen(error)
         if run is not None:
-            _record(run, name, "failed", time.monotonic() - begun, shown, code)
-        say(f"  ✗ {name:<24} {shown}")
-        report_failure(f"{name}: {shown}", code)
+            _record(run, name, "failed", time.monotonic() - begun, str(failure), failure.exit_code)
+        say(f"  ✗ {name:<24} {failure}")
+        report_failure(f"{name}: {failure}", failure.exit_code)
+        if isinstance(error, Exception):
+            raise failure from None
         raise
     seconds = time.monotonic() - begun
     _record(run, name, "done", seconds, run.summary, 0)
@@ -188,9 +189,3 @@ def _is_at_work(connection: sqlite3.Connection, run: sqlite3.Row) -> bool:
     if not is_gone(run["worker"]) or any(one["status"] == "running" and not is_gone(one["worker"]) for one in unfinished):
         return True
     return not unfinished and time.time() - run["touched_at"] < QUIET_SECONDS
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    last = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1] if frames else None)
-    return f"{Path(last.filename).name}:{last.lineno}" if last else "an unknown place"

@@ -6,6 +6,7 @@ synchronisation: what was committed survives a crash of the machine.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -33,7 +34,7 @@ create table if not exists steps (
 );
 create table if not exists home_keys (
     name text primary key,
-    value text not null                  -- salt of the control-group hash; never changes
+    value text not null                  -- such as the salt of the control-group hash; never changes
 );
 create table if not exists control_arms (
     person text not null,                -- customer_id
@@ -92,6 +93,16 @@ create table if not exists sent_nights (
     primary key (destination, as_of_date)
 );
 """
+
+
+def home_key(connection: sqlite3.Connection, name: str) -> str:
+    """A random key of the home's own, made at first need and never changed."""
+    row = connection.execute("select value from home_keys where name = ?", [name]).fetchone()
+    if row is not None:
+        return str(row["value"])
+    key = secrets.token_hex(16)
+    connection.execute("insert into home_keys values (?, ?)", [name, key])
+    return key
 
 
 class State:

@@ -6,15 +6,13 @@ for ever: a changed control_share changes only who is seen later.
 
 from __future__ import annotations
 
-import secrets
-import sqlite3
 from collections.abc import Sequence
 from datetime import date
 
 import pyarrow as pa
 
 from regulars.segment import Segment
-from regulars.state import State
+from regulars.state import State, home_key
 from regulars.warehouse import Warehouse
 
 HEX_DIGITS = 8
@@ -23,7 +21,7 @@ HEX_DIGITS = 8
 def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date) -> None:
     """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night, storing new ones."""
     with state.transaction() as connection:
-        salt = _salt(connection)
+        salt = home_key(connection, "control_salt")
         known = connection.execute("select person, segment, arm from control_arms").fetchall()
         warehouse.create_temporary("control_arms", "(customer_id varchar, segment varchar, arm varchar)")
         if known:
@@ -53,12 +51,3 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
 def _arms_table(rows: Sequence[tuple[str, ...]]) -> pa.Table:
     columns = zip(*rows, strict=True)
     return pa.table(dict(zip(("customer_id", "segment", "arm"), map(pa.array, columns), strict=True)))
-
-
-def _salt(connection: sqlite3.Connection) -> str:
-    row = connection.execute("select value from home_keys where name = 'control_salt'").fetchone()
-    if row is not None:
-        return str(row["value"])
-    salt = secrets.token_hex(16)
-    connection.execute("insert into home_keys values ('control_salt', ?)", [salt])
-    return salt

@@ -32,6 +32,7 @@ from ingestion.landing import land_source
 from ingestion.source import source_names
 from quality.gate import check_features
 from regulars import dbt, features
+from regulars.dbt_process import run_dbt
 from regulars.errors import GuardStopped
 from regulars.home import Home
 from regulars.run import finish_run, open_run
@@ -180,11 +181,9 @@ def _forked_dbt(command: list[str], options: dict[str, Any], manifest: Any) -> S
     if process == 0:
         code = 1
         try:
-            from dbt.cli.main import dbtRunner
-
             os.environ.update(options["env"])
             os.chdir(options["cwd"])
-            code = 0 if dbtRunner(manifest=manifest).invoke(command[command.index("dbt.cli.main") + 1 :]).success else 1
+            code = run_dbt(command[command.index("regulars.dbt_process") + 1 :], manifest)
         finally:
             sys.stderr.flush()
             os._exit(code)
