@@ -192,6 +192,7 @@ UNTIED = (
     "max_order_value", "order_value_stddev", "formula_value", "gap_days_stddev", "orders_per_year", "orders_same_season_last_year_count",
     "distinct_products_count", "discount_share", "refunded_share", "days_since_last_refund", "max_gap_days", "median_gap_days",
     "top_category_share",
+    "has_refund_on_last_order",
 )  # fmt: skip
 """A few customers' values in other rows break no promise that must hold of a single row."""
 
