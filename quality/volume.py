@@ -18,6 +18,9 @@ WEEKS = 4
 FEWEST_WEEKS = 2
 MOST_DAYS = 7
 WEEK, USUAL_WEEK = "placed_in_7_days", "usual_in_7_days"
+LEVEL = "level_of_6_days"
+LOWEST_LEVEL = 0.5
+"""A season halves the orders in a week at most; what falls deeper is an accident until a person says otherwise."""
 BELIEVED = 1e-6
 """A count that chance alone would undercut less often than this, were the median the true mean, is not believed."""
 LARGEST_MEAN = 700.0
@@ -61,10 +64,15 @@ def measure_days(warehouse: Warehouse, profile: Profile, known_until: datetime, 
 
 
 def _measure_week(warehouse: Warehouse, profile: Profile, known_until: datetime, first: date | None) -> None:
-    """The orders of the last seven days and the median of the four times seven before: what a day of few orders cannot tell."""
+    """The orders of the last seven days and the median of the four times seven before: what a day of few orders cannot tell.
+
+    And the level of the six days before the last, of the same weekdays' usual one: after Christmas every day is a quiet one.
+    """
     weeks = [profile.as_of - timedelta(days=7 * week) for week in range(WEEKS + 2)]
-    sums = ["count(*) filter (where ordered_date >= cast(? as date) and ordered_date < cast(? as date))" for _ in weeks[1:]]
-    bounds = [day for end, start in pairwise(weeks) for day in (start, end)]
+    periods = [(start, end) for end, start in pairwise(weeks)]
+    periods += [(start, end - timedelta(days=1)) for start, end in periods]
+    sums = ["count(*) filter (where ordered_date >= cast(? as date) and ordered_date < cast(? as date))" for _ in periods]
+    bounds = [day for period in periods for day in period]
     counts = warehouse.rows(
         f"""
         select {", ".join(sums)} from staging.stg_orders
@@ -72,14 +80,17 @@ def _measure_week(warehouse: Warehouse, profile: Profile, known_until: datetime,
         """,
         [*bounds, weeks[-1], known_until, known_until],
     )[0]
-    usual = [count for count, start in zip(counts[1:], weeks[2:], strict=True) if first is not None and start >= first]
     profile.values[ORDERS, WHOLE_TABLE, WEEK] = float(counts[0])
-    if len(usual) >= FEWEST_WEEKS:
-        profile.values[ORDERS, WHOLE_TABLE, USUAL_WEEK] = float(median(usual))
+    known = [week for week in range(1, WEEKS + 1) if first is not None and weeks[week + 1] >= first]
+    if len(known) >= FEWEST_WEEKS:
+        profile.values[ORDERS, WHOLE_TABLE, USUAL_WEEK] = float(median(counts[week] for week in known))
+        usual = median(counts[len(weeks) - 1 + week] for week in known)
+        profile.values[ORDERS, WHOLE_TABLE, LEVEL] = counts[len(weeks) - 1] / usual if usual else 1.0
 
 
 def volume_rules(tonight: Profile, limits: GateLimits) -> Iterator[Rule]:
-    """One rule for each day that has a usual count and is not declared quiet."""
+    """One rule for each day that has a usual count and is not declared quiet, and one for the week."""
+    level = min(1.0, max(LOWEST_LEVEL, tonight.value(ORDERS, WHOLE_TABLE, LEVEL) or 0.0))
     for (table, column, statistic), usual in sorted(tonight.values.items()):
         if not statistic.startswith("usual_on_"):
             continue
@@ -88,7 +99,8 @@ def volume_rules(tonight: Profile, limits: GateLimits) -> Iterator[Rule]:
             continue
         most = max(FEWEST_TO_SURGE, usual * SURGE) if usual else BEYOND_ANY_SHOP
         promise = f"{day:%A}s had a median of {usual:,.0f} orders in the {WEEKS} weeks before"
-        yield Rule(table, column, f"placed_on_{day}", fewest(usual, limits.volume_share), most, promise, is_acceptable=True)
+        promise += f", and the days before were at {level:.0%} of theirs" if level < 1 else ""
+        yield Rule(table, column, f"placed_on_{day}", fewest(usual * level, limits.volume_share), most, promise, is_acceptable=True)
     week = tonight.value(ORDERS, WHOLE_TABLE, USUAL_WEEK)
     is_quiet = any(0 < (tonight.as_of - day).days <= MOST_DAYS for day in limits.quiet_dates)
     if week is not None and not is_quiet:

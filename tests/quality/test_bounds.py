@@ -29,8 +29,10 @@ def test_a_shop_with_three_orders_a_day_is_believed_for_a_year() -> None:
 
 def test_a_day_that_is_declared_quiet_promises_nothing() -> None:
     day = TONIGHT - timedelta(days=1)
-    profile = Profile(TONIGHT, {("orders", WHOLE_TABLE, f"placed_on_{day}"): 0.0, ("orders", WHOLE_TABLE, f"usual_on_{day}"): 90.0})
-    assert [rule.lower for rule in volume_rules(profile, GateLimits())] == [45]
+    profile = Profile(TONIGHT, {("orders", WHOLE_TABLE, f"placed_on_{day}"): 0.0, ("orders", WHOLE_TABLE, f"usual_on_{day}"): 900.0})
+    for level, least in ((1.4, 450), (0.8, 360), (0.1, 225)):
+        profile.values["orders", WHOLE_TABLE, "level_of_6_days"] = level
+        assert [rule.lower for rule in volume_rules(profile, GateLimits())] == [least]
     assert not list(volume_rules(profile, GateLimits(quiet_dates=(day,))))
 
 
