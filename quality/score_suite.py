@@ -54,8 +54,8 @@ def _contract(tonight: Profile, promises: dict[str, str]) -> Iterator[Rule]:
         yield _rule(column.name, "null_share", 0, 0, "a required column holds no null")
     for statistic in ("min", "max"):
         yield _rule("churn_probability", statistic, 0, 1, "a probability lies between 0 and 1")
-        for column in ("expected_value", "value_at_risk"):
-            yield _rule(column, statistic, -BEYOND_ANY_SHOP, BEYOND_ANY_SHOP, "money is finite")
+        for amount in ("expected_value", "value_at_risk"):
+            yield _rule(amount, statistic, -BEYOND_ANY_SHOP, BEYOND_ANY_SHOP, "money is finite")
     for words in promises:
         yield _rule(WHOLE_TABLE, violation(words), 0, 0, words)
     if tonight.rows_count(TABLE) >= ENOUGH:
