@@ -20,7 +20,7 @@ def _near(one: str, other: str) -> str:
 
 
 def _whole(number: str) -> str:
-    return f"abs({number} - round(cast({number} as decimal(38, 6)))) <= 0.00001"
+    return f"abs({number} - floor({number} + 0.5)) <= 0.00001"
 
 
 WINDOWS = (30, 90, 180, 365)

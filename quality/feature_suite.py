@@ -88,7 +88,7 @@ def _range(column: Column) -> tuple[float, float, str]:
         return 1, BEYOND_ANY_SHOP, "every customer has an order"
     if column.name == "overdue_days":
         return -LONGEST_HISTORY_DAYS, LONGEST_HISTORY_DAYS, "days fit into a century"
-    if column.name.endswith("_days"):
+    if column.name.endswith("_days") or column.name.startswith("days_"):
         return 0, LONGEST_HISTORY_DAYS, "days are never negative, and fit into a century"
     if column.name.endswith(("_count", "_ratio", "_stddev", "_units", "_products", "_per_year")):
         return 0, BEYOND_ANY_SHOP, "what is counted or measured is never negative, and finite"

@@ -27,10 +27,10 @@ TONIGHT = date(2025, 7, 1)
 SPOILED = (
     "staging.stg_orders",
     "staging.stg_order_lines",
-    "raw.refunds",
-    "raw.products",
-    "raw.consents",
-    "private.customers",
+    "staging.stg_refunds",
+    "staging.stg_products",
+    "staging.stg_consents",
+    "private.stg_accounts",
     "features.customer_features",
     "scores.customer_scores",
 )

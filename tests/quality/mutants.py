@@ -10,7 +10,8 @@ from regulars.tables import Column
 from tests.quality.gate_shop import TONIGHT, Mutant
 
 ORDERS, LINES = "staging.stg_orders", "staging.stg_order_lines"
-REFUNDS, PRODUCTS, CONSENTS, ACCOUNTS = "raw.refunds", "raw.products", "raw.consents", "private.customers"
+REFUNDS, PRODUCTS, CONSENTS = "staging.stg_refunds", "staging.stg_products", "staging.stg_consents"
+ACCOUNTS = "private.stg_accounts"
 FEATURES, SCORES = "features.customer_features", "scores.customer_scores"
 NEW = f"known_at > timestamp '{TONIGHT - timedelta(days=1)}' - interval '2 hours'"
 SLICE = f"as_of_date = date '{TONIGHT}'"
