@@ -11,7 +11,7 @@ from regulars.contact_permission import load_contact_permissions
 from regulars.errors import GateFailed, InputError
 from regulars.home import Home
 from regulars.segment import load_segments
-from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, PLAYS, SEGMENT_MEMBERSHIPS
+from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, GATES, PLAYS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse, open_warehouse
 
 ADDRESSES = "private.stg_customers"
@@ -104,13 +104,20 @@ def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> De
 
 def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
     """A gate that only the order of the tasks enforces would not stop a person who runs the stages one by one."""
-    judged, unmet = warehouse.rows(
-        f"select count(*), count(*) filter (where not is_met) from {GATE_RESULTS.qualified_name} where as_of_date = ?", [as_of]
-    )[0]
-    if unmet:
-        raise GateFailed(f"{unmet} expectations of the gate were not met for {as_of}: nothing is sent. See `python -m quality check`")
-    if not judged:
-        raise GateFailed(f"the features of {as_of} have not been through the gate: nothing is sent. Run `python -m quality check` first")
+    unmet = warehouse.rows(
+        f"select gate, count(*) filter (where not is_met) from {GATE_RESULTS.qualified_name} where as_of_date = ? group by gate", [as_of]
+    )
+    for gate, count in sorted(unmet):
+        if count:
+            raise GateFailed(
+                f"{count} expectations of the gate {gate} were not met for {as_of}: nothing is sent. See var/data_docs/{as_of}.html"
+            )
+    for gate in GATES:
+        if gate not in dict(unmet):
+            raise GateFailed(
+                f"the night of {as_of} has not been through the gate {gate}: nothing is sent. "
+                f"Run `python -m quality check --gate {gate} --as-of {as_of}` first"
+            )
 
 
 def _load_present_permissions(warehouse: Warehouse, home: Home, as_of: date) -> bool:

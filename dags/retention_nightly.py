@@ -11,6 +11,8 @@ from retention_tasks import (
     build_features,
     build_staging,
     check_features,
+    check_raw,
+    check_scores,
     finish,
     ingest,
     match_segments,
@@ -33,7 +35,7 @@ before it counts.
 | any task, "the warehouse was restored" | its file was damaged in the middle of the night | clear the run from `open` |
 | `ingest.extract`, `ingest.land` | a file or an API could not be read | mend what the message names, then clear the task |
 | `build_staging`, `build_features` | dbt stopped, or a data test failed | see `var/logs/dbt/dbt.log`; clear the task when it is mended |
-| `check_features` | the data look like an accident | compare with the last good night on the report; nothing was sent |
+| `check_raw`, `check_features`, `check_scores` | the data look like an accident | see `var/data_docs/<as_of>.html`; mend or accept, clear |
 | `score` | the model's file was changed | run `retention_training` |
 | `activate_….approve` waits | the guard holds a plan that looks like an accident | answer under Required Actions within 24 hours |
 | `activate_….approve` | it was refused, or nobody answered; nothing was sent | mend the cause, clear `activate_….plan` |
@@ -41,7 +43,7 @@ before it counts.
 | `activate_….push` says "approve" | the plan changed after it was approved | clear `activate_….plan` to be asked again |
 
 Clearing or triggering again is always safe: the same as_of gives the same result, and nothing is sent twice.
-Yesterday's lists stay untouched until a night has passed its gate and its guard.
+Yesterday's lists stay untouched until a night has passed its gates and its guard.
 """
 
 
@@ -60,12 +62,14 @@ def retention_nightly() -> None:
     as_of = open_("night")
     ingested = ingest(as_of, "night")
     staged = build_staging(as_of, "night")
+    raw_gate = check_raw(as_of)
     features = build_features(as_of, "night")
-    gate = check_features(as_of)
+    features_gate = check_features(as_of)
     scored = score(as_of)
+    scores_gate = check_scores(as_of)
     matched = match_segments(as_of)
     reported, done = report(as_of), finish(as_of, "night")
-    chain(as_of, ingested, staged, features, gate, scored, matched)
+    chain(as_of, ingested, staged, raw_gate, features, features_gate, scored, scores_gate, matched)
     for names, activated in activate_all(as_of):
         chain(matched, names, activated, reported)
         chain(activated, done)

@@ -232,11 +232,29 @@ def train(as_of: str) -> None:
     train_models(_home(), date.fromisoformat(as_of), "training")
 
 
-@task
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def check_raw(as_of: str) -> None:
+    """The first gate: when what was landed looks wrong, the night ends here and sends nothing. See var/data_docs."""
+    from quality.gate import check_raw as check
+
+    check(_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
 @worth_retrying_or_final
 def check_features(as_of: str) -> None:
-    """The gate: when the profile of the features looks wrong, the night ends here and sends nothing."""
+    """The second gate: when the profile of the features looks wrong, the night ends here. See var/data_docs."""
     from quality.gate import check_features as check
+
+    check(_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def check_scores(as_of: str) -> None:
+    """The third gate: when the scores look wrong, nobody is put on a list because of them. See var/data_docs."""
+    from quality.gate import check_scores as check
 
     check(_home(), date.fromisoformat(as_of), "night")
 

@@ -79,6 +79,12 @@ create table if not exists tool_lists (
     channel text not null,
     primary key (destination, segment, title)
 );
+create table if not exists gate_stops (
+    findings_sha256 text primary key,    -- of what a gate found, on a night that it stopped
+    gate text not null,
+    as_of_date text not null,
+    accepted_at text                     -- UTC; when a person said that it is right; null until then
+);
 create table if not exists refusals (
     destination text not null,
     as_of_date text not null,

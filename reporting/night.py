@@ -14,7 +14,7 @@ from reporting.numbers import Money
 
 @dataclass(frozen=True)
 class UnmetExpectation:
-    column: str
+    place: str
     expectation: str
     observed: str
 
@@ -82,7 +82,8 @@ def load_night(warehouse: Warehouse, settings: HomeSettings, as_of: date) -> Nig
 def _gate(warehouse: Warehouse, as_of: date) -> Gate:
     results = GATE_RESULTS.qualified_name
     expectations_count = warehouse.rows(f"select count(*) from {results} where as_of_date = ?", [as_of])[0][0]
+    place = "concat(coalesce(table_name, ''), case when column_name = '' then '' else concat('.', column_name) end)"
     unmet = warehouse.rows(
-        f"select column_name, expectation, observed from {results} where as_of_date = ? and not is_met order by 1, 2", [as_of]
+        f"select {place}, expectation, observed from {results} where as_of_date = ? and not is_met order by 1, 2", [as_of]
     )
     return Gate(expectations_count, tuple(UnmetExpectation(*row) for row in unmet))

@@ -18,19 +18,6 @@
     cast({{ date }} - cast('1970-01-01' as date) as bigint)
 {%- endmacro %}
 
-{#- How many different values: exact where the engine has no fast estimate. -#}
-{% macro distinct_count(expression) -%}
-    {{ adapter.dispatch('distinct_count', 'regulars')(expression) }}
-{%- endmacro %}
-
-{% macro default__distinct_count(expression) -%}
-    count(distinct {{ expression }})
-{%- endmacro %}
-
-{% macro duckdb__distinct_count(expression) -%}
-    approx_count_distinct({{ expression }})
-{%- endmacro %}
-
 {#- Postgres plans by statistics, which a table just built lacks, and lets nobody read what it was not told. -#}
 {% macro after_build() -%}
     {{ adapter.dispatch('after_build', 'regulars')() }}

@@ -217,13 +217,15 @@ def test_a_grant_dated_into_the_future_does_not_outlive_a_denial(consents: Activ
     assert address_of("c0007") not in audience.members_of("Regulars: Loyal customers")
 
 
-@pytest.mark.parametrize(("results", "match"), [((), "have not been through the gate"), ((True, False), "1 expectations of the gate")])
+@pytest.mark.parametrize(("results", "match"), [((), "has not been through the gate raw"), ((True, False), "1 expectations of the gate")])
 def test_without_a_passed_gate_nothing_is_planned(synced: ActivationHome, results: tuple[bool, ...], match: str) -> None:
     synced.night(D2, Night({"loyal": customers(60), "follow_up": customers(4, 60)}))
     with open_warehouse(synced.home) as warehouse:
         warehouse.execute("delete from quality.gate_results where as_of_date = ?", [D2])
         for number, is_met in enumerate(results):
-            warehouse.execute("insert into quality.gate_results values (?, 'features', ?, '', ?, '')", [D2, str(number), is_met])
+            columns = "as_of_date, gate, expectation, column_name, is_met, observed"
+            values = [D2, str(number), is_met]
+            warehouse.execute(f"insert into quality.gate_results ({columns}) values (?, 'features', ?, '', ?, '')", values)
     for verb in (plan_destination, push_destination):
         with pytest.raises(GateFailed, match=match):
             verb(synced.home, D2, "night", "mailchimp")

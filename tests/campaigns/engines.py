@@ -25,7 +25,7 @@ from ingestion.landing import land_source
 from ingestion.source import source_names
 from models.train import train
 from models.training_cutoffs import cutoffs_of_home
-from quality.gate import check_features
+from quality.gate import check_features, check_raw, check_scores
 from regulars.features import build_features, build_staging
 from regulars.home import Home
 from regulars.run import Kind, finish_run
@@ -69,9 +69,11 @@ def work(home: Home, as_of: date, kind: Kind) -> None:
         build_features(home, as_of, kind, cutoffs_of_home(home, as_of))
         train(home, as_of)
     else:
+        check_raw(home, as_of, kind)
         build_features(home, as_of, kind)
         check_features(home, as_of, kind)
         score(home, as_of)
+        check_scores(home, as_of, kind)
         match(home, as_of)
         plan_destination(home, as_of, kind, "lists", {})
         push_destination(home, as_of, kind, "lists", {})

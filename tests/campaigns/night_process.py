@@ -30,7 +30,7 @@ from activation.sync import plan_destination, push_destination
 from ingestion.extraction import extract_source
 from ingestion.landing import land_source
 from ingestion.source import source_names
-from quality.gate import check_features
+from quality.gate import check_features, check_raw, check_scores
 from regulars import dbt, features
 from regulars.dbt_process import run_dbt
 from regulars.errors import GuardStopped
@@ -63,9 +63,11 @@ def steps(home: Home, as_of: date) -> list[Step]:
         *((f"extract {name}", lambda name=name: extract_source(home, name, as_of, "night")) for name in sources),
         *((f"land {name}", lambda name=name: land_source(home, name, as_of, "night")) for name in sources),
         ("build staging", lambda: features.build_staging(home, as_of)),
+        ("check raw", lambda: check_raw(home, as_of, "night")),
         ("build features", lambda: features.build_features(home, as_of)),
         ("check features", lambda: check_features(home, as_of, "night")),
         ("score", lambda: score(home, as_of)),
+        ("check scores", lambda: check_scores(home, as_of, "night")),
         ("match segments", lambda: match(home, as_of)),
         *((f"plan {name}", lambda name=name: plan_destination(home, as_of, "night", name)) for name in destinations),
         *((f"push {name}", lambda name=name: push_destination(home, as_of, "night", name)) for name in destinations),

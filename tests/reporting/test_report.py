@@ -168,12 +168,13 @@ def test_a_stopped_night_says_what_stopped_it(home: Home) -> None:
     night = TONIGHT + timedelta(days=1)
     with open_warehouse(home) as warehouse:
         warehouse.execute(
-            "insert into quality.gate_results values (?, 'features', 'rows: there are customers', '', false, 'is 0, expected at least 1')",
+            "insert into quality.gate_results (as_of_date, gate, expectation, column_name, is_met, observed, table_name, outcome) values "
+            "(?, 'features', 'rows: there are customers', '', false, 'is 0, expected at least 1', 'customer_features', 'broken')",
             [night],
         )
     text = text_of(html(home, night))
     assert "✗ stopped the night, 1 of 1 expectations not met" in text
-    assert "the whole table rows: there are customers is 0, expected at least 1" in text
+    assert "customer_features rows: there are customers is 0, expected at least 1" in text
     assert "Nothing was sent: the gate stopped the night" in text
     assert "Nobody was scored on this night" in text
     assert "No lists were made on this night; those of the last one stand." in text
