@@ -92,6 +92,7 @@ test: lint  ## All tests
 campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.kills --random 100
 	@python -m tests.campaigns.engines
+	@nice -n 10 python -m tests.campaigns.ordinary_nights --nights 365
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
