@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from activation.desired import Desired
 from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
@@ -119,9 +120,11 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
 
 def _tables(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> dict[str, pa.Table]:
     columns = {name: pa.array([getattr(one, name) for one in subject.lists], pa.string()) for name in ("segment", "title", "channel")}
+    # A segment that the destination no longer takes still has members.
+    retired = pa.array([one.segment for one in subject.lists if one.is_retired], pa.string())
     return {
         "lists": pa.table({**columns, "position": pa.array(range(len(subject.lists)), pa.int64())}),
-        "members": desired.members,
+        "members": desired.members.filter(pc.invert(pc.is_in(desired.members["segment"], retired))),
         "former": desired.former,
         "addresses": desired.addresses,
         "held_members": holdings.members,

@@ -14,7 +14,7 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
     withdraws after midnight, or while a plan waits for approval, is not mailed in the morning. A past night, which sends
     nothing, sees what was known by its known_until. No word is younger than the moment at which it was learned, so that one
     dated into the future does not outlive what is said after it. A person denies when the latest word of any of their accounts
-    denies. A pair that is not in the table is unknown, and unknown is never granted.
+    is anything but a grant. A pair that is not in the table is unknown, and unknown is never granted.
     """
     warehouse.create_temporary(
         "contact_permissions",
@@ -46,7 +46,7 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
         select
             customer_id,
             channel,
-            case when count(*) filter (where status = 'denied') > 0 then 'denied' else 'granted' end as permission
+            case when count(*) filter (where status is distinct from 'granted') > 0 then 'denied' else 'granted' end as permission
         from latest
         where recency = 1
         group by customer_id, channel

@@ -217,6 +217,13 @@ def test_a_grant_dated_into_the_future_does_not_outlive_a_denial(consents: Activ
     assert address_of("c0007") not in audience.members_of("Regulars: Loyal customers")
 
 
+def test_a_word_that_is_no_grant_is_none(consents: ActivationHome, audience: Audience) -> None:
+    with open_warehouse(consents.home) as warehouse:
+        warehouse.execute("update staging.stg_consents set status = '' where account_id = 'c0007'")
+    push_destination(consents.home, D2, "night", "mailchimp")
+    assert address_of("c0007") not in audience.members_of("Regulars: Loyal customers")
+
+
 @pytest.mark.parametrize(("results", "match"), [((), "has not been through the gate raw"), ((True, False), "1 expectations of the gate")])
 def test_without_a_passed_gate_nothing_is_planned(synced: ActivationHome, results: tuple[bool, ...], match: str) -> None:
     synced.night(D2, Night({"loyal": customers(60), "follow_up": customers(4, 60)}))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from regulars.home import Home
+from regulars.progress import failure_file
 from regulars.sample_shop_home import export_sample_shop
 from regulars.segment import load_segments
 from regulars.state import State
@@ -140,6 +141,21 @@ def test_features_that_look_like_an_accident_stop_at_the_gate(home: Home, run_da
     lists = tree(home.lists)
     assert run_dag("retention_nightly", SECOND_NIGHT) == "failed"
     assert tree(home.lists) == lists
+
+
+def test_a_plan_that_looks_like_an_accident_ends_a_night_within_one_process(
+    home: Home, run_dag: RunDag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGULARS_PROGRESS", str(tmp_path / "progress"))
+    (tmp_path / "progress").touch()
+    (home.config / "segments" / "dormant.yml").unlink()
+    lists = tree(home.lists)
+    assert run_dag("retention_nightly", FIRST_NIGHT) == "failed"
+    assert tree(home.lists) == lists
+    failure = json.loads(failure_file(tmp_path / "progress").read_text())
+    assert failure["exit_code"] == 3
+    assert "its segment is not in the catalogue any more" in failure["message"]
+    assert "python -m activation approve" in failure["message"]
 
 
 def test_nights_are_dated(home: Home) -> None:
