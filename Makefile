@@ -91,6 +91,7 @@ test: lint  ## All tests
 .PHONY: campaign
 campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.kills --random 100
+	@python -m tests.campaigns.damage
 	@python -m tests.campaigns.engines
 	@python -m tests.campaigns.gates
 	@nice -n 10 python -m tests.campaigns.ordinary_nights --nights 365
