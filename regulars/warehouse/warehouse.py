@@ -15,7 +15,8 @@ from regulars.tables import Table
 
 Role = Literal["loader", "builder", "scorer", "activator", "reader", "rebuilder"]
 """As whom a stage works, where the engine knows roles: ingestion loads, dbt and the kernel build, quality, models and
-scoring score, activation activates, reporting reads, and a rebuild may do what all of a night may. See `regulars.warehouse.postgres_roles` for what each may do."""
+scoring score, activation activates, reporting reads; a rebuild builds, scores and reads addresses in one transaction. See
+`regulars.warehouse.postgres_roles` for what each may do."""
 
 
 class Warehouse(Protocol):
