@@ -96,6 +96,7 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
 	@python -m benchmarks $(SIZE)
+	@python -m tests.campaigns.two_times --histories 200
 
 .PHONY: docs
 docs: env  ## Write the reference pages anew

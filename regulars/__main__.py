@@ -75,8 +75,8 @@ def _dag(options: argparse.Namespace) -> None:
     from regulars.run import is_past
 
     home = Home.from_environment()
-    kind = "rebuild" if options.kind == "night" and is_past(home, options.as_of) else options.kind
-    run_dag(home, kind, options.as_of)
+    is_rebuild = options.kind == "night" and is_past(home, options.as_of)
+    run_dag(home, "rebuild" if is_rebuild else options.kind, options.as_of)
 
 
 def _build(options: argparse.Namespace) -> None:

@@ -127,7 +127,8 @@ def dbt_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 def compiled_project(dbt_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
     """All that the features are made from."""
     warehouse = ScratchWarehouse(tmp_path_factory.mktemp("compiled") / "warehouse.duckdb", dbt_project)
-    return CompiledProject(models_for(warehouse.dbt("compile", "--select", "+customer_features"), "customer_features"))
+    results = warehouse.dbt("compile", "--select", "+customer_features")
+    return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), "customer_features"))
 
 
 @pytest.fixture
