@@ -92,11 +92,11 @@ test: lint  ## All tests
 campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.kills --random 100
 	@python -m tests.campaigns.engines
+	@python -m tests.campaigns.two_times --histories 200
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
 	@python -m benchmarks $(SIZE)
-	@python -m tests.campaigns.two_times --histories 200
 
 .PHONY: docs
 docs: env  ## Write the reference pages anew

@@ -68,6 +68,9 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
 
 @contextmanager
 def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
+    latest = run.state.latest_sent()
+    if latest is not None and run.as_of < latest:
+        raise GuardStopped(f"{name}: nothing was sent, because the night of {run.as_of} is past: that of {latest} has been sent")
     configured = load_destination(run.home, name)
     with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
         destination = configured.connect(run.home, secrets)

@@ -272,6 +272,8 @@ def test_an_earlier_night_is_not_sent(folder_shop: ActivationHome) -> None:
     for work in (plan_destination, push_destination):
         with pytest.raises(InputError, match="retention_backfill"):
             work(folder_shop.home, D1, "night", "lists")
+        with pytest.raises(GuardStopped, match="is past"):
+            work(folder_shop.home, D1, "training", "lists")
     assert not (folder_shop.home.lists / "2026-03-01").exists()
     assert (folder_shop.home.lists / "latest").resolve().name == "2026-03-02"
 

@@ -24,7 +24,7 @@ from regulars.warehouse.postgres_roles import COLUMN_TYPES as POSTGRES_TYPES
 from tests.postgres_server import PostgresServer
 
 DBT_PROJECT = Path(__file__).resolve().parents[2] / "dbt"
-INPUTS = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS)
+INPUTS = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS, tables.STAGED_ROWS)
 
 
 @dataclass(frozen=True)
