@@ -1,4 +1,4 @@
-"""python -m activation plan|push|lists --as-of DATE, and python -m activation approve|refuse HASH"""
+"""python -m activation plan|push --as-of DATE, and python -m activation approve|refuse HASH"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from activation.approval import decide
 from activation.destination import destination_names, load_destination
-from activation.sync import plan_destination, push_destination, write_night_lists
+from activation.sync import plan_destination, push_destination
 from regulars.command import as_of_argument, run_command
 from regulars.errors import RegularsError
 from regulars.home import Home
@@ -25,8 +25,6 @@ def main() -> None:
         say(f"approved for 24 hours: {decide(home, arguments.hash, 'approved', _person())}")
     elif arguments.verb == "refuse":
         say(f"refused: {decide(home, arguments.hash, 'refused', _person())}")
-    elif arguments.verb == "lists":
-        write_night_lists(home, arguments.as_of, arguments.kind)
     else:
         work = plan_destination if arguments.verb == "plan" else push_destination
         names = [arguments.destination] if arguments.destination else destination_names(home)
@@ -68,12 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     for verb, words in {
         "plan": "show what would change, and let the guard judge it",
         "push": "bring the lists there, read them back",
-        "lists": "write the night's lists to var/rebuilds/ and send nothing",
     }.items():
         with_verb = verbs.add_parser(verb, help=words)
         as_of_argument(with_verb)
-        if verb != "lists":
-            with_verb.add_argument("--destination", metavar="NAME", help="only this one of config/destinations.yml (default: all)")
+        with_verb.add_argument("--destination", metavar="NAME", help="only this one of config/destinations.yml (default: all)")
     for verb, words in {"approve": "let a plan pass that the guard stopped", "refuse": "drop a plan that the guard stopped"}.items():
         deciding = verbs.add_parser(verb, help=words)
         deciding.add_argument("hash", help="SHA-256 of the plan, as the guard's message shows it")

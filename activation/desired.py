@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 
@@ -56,6 +56,28 @@ group by customer_id
 """
 
 
+PAST_ADDRESSES_SQL = """
+select customer_id, normalised_email as address
+from (
+    select
+        persons.customer_id, accounts.normalised_email,
+        row_number() over (
+            partition by persons.customer_id
+            order by case when accounts.registered_at is null then 1 else 0 end, accounts.known_at desc, accounts.account_id
+        ) as account_rank
+    from private.stg_accounts as accounts
+    inner join intermediate.int_account_person_periods as persons on accounts.account_id = persons.account_id
+    cross join (select cast(? as timestamp) as known_until) as night
+    where accounts.known_at <= night.known_until
+        and (accounts.superseded_at is null or accounts.superseded_at > night.known_until)
+        and persons.known_at <= night.known_until
+        and (persons.superseded_at is null or persons.superseded_at > night.known_until)
+) as ranked
+where account_rank = 1 and normalised_email like '%@%'
+"""
+"""What private.stg_customers says of the present, at a past moment."""
+
+
 @dataclass(frozen=True)
 class Desired:
     """The night's memberships, read in one go so that the warehouse is not held while a tool is talked to.
@@ -86,20 +108,39 @@ def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> De
         TryAgain: the warehouse is in use.
     """
     with open_warehouse(home, role="activator") as warehouse:
-        versions = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])
-        if versions[0][0] is None:
-            raise InputError(
-                f"no customer has been scored for {as_of}, so there are no lists; run `python -m scoring` for that as_of first"
-            )
+        version = _model_version(warehouse, as_of)
         _require_open_gate(warehouse, as_of)
-        knows_consents = _load_present_permissions(warehouse, home, as_of)
+        knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else "select '' as customer_id, '' as address where 1 = 0"
         members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
         addresses = warehouse.arrow(addresses_sql)
         permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
-    return Desired(as_of, str(versions[0][0]), members, former, addresses, permitted)
+    return Desired(as_of, version, members, former, addresses, permitted)
+
+
+def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_known_until: datetime) -> Desired:
+    """The memberships of a past night, with the permissions and addresses that were known then. Nothing of it is ever sent."""
+    version = _model_version(warehouse, as_of)
+    _load_channels(warehouse, home)
+    load_contact_permissions(warehouse, contacts_known_until)
+    warehouse.create_temporary("past_addresses", f"as {PAST_ADDRESSES_SQL}", [contacts_known_until])
+    addresses_sql = "select customer_id, address from past_addresses"
+    members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [True, as_of])
+    former, addresses, permitted = (
+        warehouse.arrow(FORMER_SQL, [as_of]),
+        warehouse.arrow(addresses_sql),
+        warehouse.arrow(PERMITTED_SQL, [date.min]),
+    )
+    return Desired(as_of, version, members, former, addresses, permitted)
+
+
+def _model_version(warehouse: Warehouse, as_of: date) -> str:
+    versions = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])
+    if versions[0][0] is None:
+        raise InputError(f"no customer has been scored for {as_of}, so there are no lists; run `python -m scoring` for that as_of first")
+    return str(versions[0][0])
 
 
 def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
@@ -120,14 +161,18 @@ def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
             )
 
 
-def _load_present_permissions(warehouse: Warehouse, home: Home, as_of: date) -> bool:
+def _load_present_permissions(warehouse: Warehouse, home: Home) -> bool:
     """Make the temporary tables that `MEMBERS_SQL` joins; False where no consents were ever built."""
+    _load_channels(warehouse, home)
+    if warehouse.exists("staging.stg_consents"):
+        load_contact_permissions(warehouse)
+        return True
+    warehouse.create_temporary("contact_permissions", "(customer_id varchar, channel varchar, permission varchar)")
+    return False
+
+
+def _load_channels(warehouse: Warehouse, home: Home) -> None:
     warehouse.create_temporary("segment_channels", "(segment varchar, channel varchar)")
     segments = load_segments(home)
     channels = pa.table({"segment": [one.name for one in segments], "channel": [one.channel for one in segments]})
     warehouse.append_temporary("segment_channels", channels)
-    if warehouse.exists("staging.stg_consents"):
-        load_contact_permissions(warehouse, as_of)
-        return True
-    warehouse.create_temporary("contact_permissions", "(customer_id varchar, channel varchar, permission varchar)")
-    return False

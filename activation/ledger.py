@@ -40,7 +40,7 @@ class Ledger:
 
     def latest_sent(self) -> date | None:
         """The latest as_of that any destination of the home was sent."""
-        return self._date("select max(as_of_date) from sent_nights")
+        return self._state.latest_sent()
 
     def sent_before(self, as_of: date) -> date | None:
         """The latest as_of before `as_of` that this destination was sent."""

@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from activation.destination import Action
 from activation.ledger import Ledger
 from activation.plan import Plan
+from regulars.nights import FILES_OF_A_RUN
 from regulars.run import Run
 from regulars.tables import NIGHTS, SYNCS
 from regulars.warehouse import open_warehouse
@@ -61,6 +62,14 @@ def note_ledger_position(run: Run, ledger: Ledger) -> None:
         warehouse.execute(
             f"update {NIGHTS.qualified_name} set ledger_position = ? where as_of_date = ? and ledger_position is null",
             [ledger.position(), run.as_of],
+        )
+
+
+def note_contacts(run: Run) -> None:
+    """Write down until when consents and addresses count for the night's lists: all that was learned before this run ends."""
+    with open_warehouse(run.home, role="activator") as warehouse:
+        warehouse.execute(
+            f"update {NIGHTS.qualified_name} set contacts_known_until = ? where as_of_date = ?", [run.known_at + FILES_OF_A_RUN, run.as_of]
         )
 
 

@@ -11,18 +11,16 @@ import pyarrow.compute as pc
 
 from activation.comparison import Subject
 from activation.desired import read_desired
-from activation.destination import MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, SegmentList, load_destination
+from activation.destination import MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
 from activation.guard import ApprovalNeeded, Circumstances, judge, wrong_target
 from activation.ledger import Ledger
-from activation.list_files import lists_of, write_lists
 from activation.plan import Plan, make_plan
-from activation.settlement import correct_beliefs, note_ledger_position, rest_in_words, write_syncs
+from activation.settlement import correct_beliefs, note_contacts, note_ledger_position, rest_in_words, write_syncs
 from regulars import clock
 from regulars.errors import GuardStopped, TryAgain
 from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import Kind, Run, refuse_when_overtaken, step
-from regulars.segment import load_segments
 from regulars.state import home_key
 
 
@@ -42,9 +40,6 @@ def plan_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
         ConfigurationError, InputError, TryAgain: see the message.
     """
     with step(home, f"plan {name}", kind, as_of) as run:
-        if newer := _newer_night(run, name):
-            run.summary = f"nothing to plan: the night of {newer} has been sent already"
-            return
         with _open_sync(run, name, secrets) as sync:
             plan = sync.plan()
             sync.clear(plan)
@@ -57,45 +52,26 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
     """Bring the lists of the night to the destination `name`.
 
     Permissions and what the tool holds are read anew, so that the plan is the one of this moment, and the guard judges it
-    again. Pushing the same night again sends only what differs. A night earlier than one that has been sent writes its
-    lists to var/rebuilds/ and sends nothing.
+    again. Pushing the same night again sends only what differs. A night earlier than one that has been sent is no night any
+    more: see `regulars.run.open_run`.
 
     Raises:
         GuardStopped: see `plan_destination`; nothing was sent.
         SyncIncomplete: the destination does not hold everything; the message names the rest.
         ConfigurationError, InputError, TryAgain: see the message.
     """
-    with step(home, f"push {name}", kind, as_of) as run:
-        if newer := _newer_night(run, name):
-            run.summary = f"nothing was sent, as the night of {newer} has been sent already; {_write_rebuild(run)}"
-            return
-        with _open_sync(run, name, secrets) as sync:
-            plan = sync.plan()
-            sync.clear(plan)
-            run.summary = sync.push(plan)
-
-
-def write_night_lists(home: Home, as_of: date, kind: Kind) -> None:
-    """Write the lists of the night to var/rebuilds/<as_of>/ and send nothing."""
-    with step(home, "lists", kind, as_of) as run:
-        run.summary = f"nothing was sent; {_write_rebuild(run)}"
-
-
-def _newer_night(run: Run, name: str) -> date | None:
-    latest = Ledger(run.state, name).latest_sent()
-    return latest if latest is not None and run.as_of < latest else None
-
-
-def _write_rebuild(run: Run) -> str:
-    desired = read_desired(run.home, run.as_of)
-    lists = [SegmentList(one.name, one.title, one.channel) for one in load_segments(run.home)]
-    folder = run.home.private_folder(run.home.rebuilds) / run.as_of.isoformat()
-    written = write_lists(folder, run.as_of, desired.model_version, lists, lists_of(desired, lists))
-    return f"the lists stand in {written.folder}{'' if written.is_changed else ', unchanged'}"
+    with step(home, f"push {name}", kind, as_of) as run, _open_sync(run, name, secrets) as sync:
+        plan = sync.plan()
+        sync.clear(plan)
+        note_contacts(run)
+        run.summary = sync.push(plan)
 
 
 @contextmanager
 def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
+    latest = run.state.latest_sent()
+    if latest is not None and run.as_of < latest:
+        raise GuardStopped(f"{name}: nothing was sent, because the night of {run.as_of} is past: that of {latest} has been sent")
     configured = load_destination(run.home, name)
     with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
         destination = configured.connect(run.home, secrets)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from models.storage import PROMOTED, Storage, open_storage
 from models.trained_model import TrainedModel
-from regulars.errors import ArtefactError, TryAgain
+from regulars.errors import ArtefactError, InputError, TryAgain
 from regulars.home import Home
 from regulars.settings import HomeSettings
 
@@ -62,7 +62,7 @@ def save_model(home: Home, trained_as_of: date, model: TrainedModel, facts: Mapp
     files = model.files()
     hashes = {name: _sha256(content) for name, content in files.items()}
     content = {"model": model.description(), "facts": facts, "files": hashes, "trained_as_of": trained_as_of.isoformat()}
-    version = f"{trained_as_of}-{_sha256(_json(content))[:10]}"
+    version = _version(trained_as_of.isoformat(), content)
     files[MANIFEST] = _json(content | {"version": version})
     with open_storage(home) as storage:
         storage.save(version, files)
@@ -89,6 +89,40 @@ def promoted_for(home: Home, as_of: date) -> Serving | None:
     """
     decided = [serving for serving in decisions(home) if serving.trained_as_of <= as_of]
     return decided[-1] if decided else None
+
+
+def serving_of(home: Home, version: str) -> Serving:
+    """How the model of that version served: by the decision for it or, where a training was repeated since, by its manifest.
+
+    Raises:
+        InputError: the model was deleted.
+        ArtefactError: promoted.json or the manifest is damaged.
+    """
+    with open_storage(home) as storage:
+        content, file = storage.read(f"{version}/{MANIFEST}", ""), f"{storage.place(version)}/{MANIFEST}"
+    if content is None:
+        raise InputError(
+            f"{file}: the model that scored that night is not there any more, so its lists cannot be computed again; "
+            "put its folder back from a backup, and try again"
+        )
+    decided = [serving for serving in decisions(home) if serving.version == version]
+    if decided:
+        return decided[-1]
+    try:
+        manifest = json.loads(content)
+        named_by = {key: manifest[key] for key in ("model", "facts", "files", "trained_as_of")}
+        horizons = {key: manifest["facts"][key] for key in ("churn_horizon_days", "value_horizon_days", "currency")}
+    except (ValueError, KeyError, TypeError):
+        raise ArtefactError(f"{file}: this is not the manifest that a training wrote. {WHAT_TO_DO}") from None
+    if _version(manifest["trained_as_of"], named_by) != version:
+        raise ArtefactError(f"{file}: its content is not that of the version {version}. {WHAT_TO_DO}")
+    return Serving(
+        trained_as_of=manifest["trained_as_of"],
+        version=version,
+        manifest_sha256=_sha256(content),
+        why="it scored the night at the time",
+        **horizons,
+    )
 
 
 def decisions(home: Home) -> list[Serving]:
@@ -139,6 +173,10 @@ def place_of(home: Home, serving: Serving) -> str:
     """Where the model stands, for people."""
     with open_storage(home) as storage:
         return storage.place(serving.version)
+
+
+def _version(trained_as_of: str, content: Mapping[str, Any]) -> str:
+    return f"{trained_as_of}-{_sha256(_json(content))[:10]}"
 
 
 def _promoted_content(body: list[dict[str, Any]]) -> bytes:

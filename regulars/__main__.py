@@ -25,8 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     shop.add_argument("--customers", type=int, default=20_000, help="persons who will have ordered in 2.5 years (default: 20000)")
     shop.set_defaults(run=_sample_shop)
 
-    for verb, kind in (("night", "night"), ("train", "training")):
-        dag = verbs.add_parser(verb, help=f"run one {kind} through Airflow")
+    for verb, kind, words in (
+        ("night", "night", "run one night through Airflow; of a past one, rebuild the lists and send nothing"),
+        ("train", "training", "run one training through Airflow"),
+    ):
+        dag = verbs.add_parser(verb, help=words)
         dag.add_argument("--as-of", required=True, type=iso_date, metavar="DATE")
         dag.set_defaults(run=_dag, kind=kind)
 
@@ -69,8 +72,11 @@ def _sample_shop(options: argparse.Namespace) -> None:
 
 def _dag(options: argparse.Namespace) -> None:
     from regulars.airflow_run import run_dag
+    from regulars.run import is_past
 
-    run_dag(Home.from_environment(), options.kind, options.as_of)
+    home = Home.from_environment()
+    is_rebuild = options.kind == "night" and is_past(home, options.as_of)
+    run_dag(home, "rebuild" if is_rebuild else options.kind, options.as_of)
 
 
 def _build(options: argparse.Namespace) -> None:

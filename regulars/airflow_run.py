@@ -30,7 +30,7 @@ class DagFailed(RegularsError):
 
 
 def run_dag(home: Home, kind: Kind, as_of: date) -> None:
-    """Run `retention_nightly` or `retention_training` for the as_of with `airflow dags test`.
+    """Run `retention_nightly`, `retention_training` or, for a rebuild, `retention_backfill` with `airflow dags test`.
 
     Raises:
         DagFailed: a step failed; the message is the step's own.
@@ -41,14 +41,16 @@ def run_dag(home: Home, kind: Kind, as_of: date) -> None:
 
 
 def _run_dag(home: Home, kind: Kind, as_of: date) -> None:
-    dag = {"night": "retention_nightly", "training": "retention_training"}[kind]
+    dag = {"night": "retention_nightly", "training": "retention_training", "rebuild": "retention_backfill"}[kind]
+    day = as_of.isoformat()
+    configuration = {"from": day, "until": day} if kind == "rebuild" else {"as_of": day}
     prepare_airflow(home)
     home.logs.mkdir(parents=True, exist_ok=True)
     log, progress = home.logs / f"{dag}-{as_of}.log", home.logs / f"{dag}-{as_of}.progress"
     progress.write_text("")
     failure_file(progress).unlink(missing_ok=True)
     _say(f"{dag} as of {as_of}")
-    command = [_airflow(), "dags", "test", dag, "--conf", json.dumps({"as_of": as_of.isoformat()})]
+    command = [_airflow(), "dags", "test", dag, "--conf", json.dumps(configuration)]
     with log.open("wb") as stream:
         environment = airflow_environment(home) | {"REGULARS_PROGRESS": str(progress)}
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)

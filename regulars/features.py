@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from regulars import clock
 from regulars.dbt import build, set_as_of_dates
 from regulars.home import Home
-from regulars.nights import known_until_of, open_night
+from regulars.nights import open_night, past_night
 from regulars.run import Kind, Run, step
 from regulars.staging import forget_staging, next_build, record_build
 from regulars.warehouse import Warehouse, open_warehouse
@@ -37,7 +36,7 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
 
 
 def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Sequence[date] = ()) -> None:
-    """Build the features of the night's as_of, or, for a training, features and outcomes of its past `cutoffs`.
+    """Build the features of the as_of of a night or a rebuild, or, for a training, features and outcomes of its past `cutoffs`.
 
     Raises:
         GateFailed: a data test failed.
@@ -53,5 +52,4 @@ def _as_of_row(warehouse: Warehouse, run: Run, day: date) -> tuple[date, datetim
     """An as_of without a night of its own knows what was learned by its start."""
     if run.kind == "night":
         return day, open_night(warehouse, run), "night"
-    known_until = known_until_of(warehouse, day) or clock.shop_midnight(day, run.settings.shop.time_zone)
-    return day, known_until, "training"
+    return day, past_night(warehouse, day, run.settings.shop.time_zone).known_until, run.kind

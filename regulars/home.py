@@ -16,6 +16,8 @@ class Home:
     path: Path
     warehouse_url: str | None = field(default=None, repr=False, compare=False)
     """Address and secret of a warehouse on a server, where it does not come from REGULARS_WAREHOUSE_URL."""
+    configuration: Path | None = None
+    """Read in place of `config/`, where a past night is computed again as its shop was configured then."""
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -38,7 +40,7 @@ class Home:
 
     @property
     def config(self) -> Path:
-        return self.path / "config"
+        return self.configuration or self.path / "config"
 
     @property
     def var(self) -> Path:
@@ -84,6 +86,11 @@ class Home:
     @property
     def rebuilds(self) -> Path:
         return self.var / "rebuilds"
+
+    @property
+    def configurations(self) -> Path:
+        """Copies of the configurations that nights ran with, by their hash."""
+        return self.var / "configurations"
 
     @property
     def reports(self) -> Path:

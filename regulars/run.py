@@ -1,4 +1,4 @@
-"""A run: one night or one training of a home, from its opening to its end, over all processes that work for it.
+"""A run: one night, one training or one rebuild of a past night, from its opening to its end, over all processes that work for it.
 
 A run that died is resumed by the next command for the same as_of: it keeps its run_id and its known_at, so that what
 is written again is the same. A run may only write while it is the home's active run; one that was overtaken stops.
@@ -24,7 +24,7 @@ from regulars.settings import HomeSettings
 from regulars.state import State
 from regulars.warehouse import WarehouseRestored, open_warehouse
 
-Kind = Literal["night", "training"]
+Kind = Literal["night", "training", "rebuild"]
 
 OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status in ('open', 'rewound')"
 QUIET_SECONDS = 60.0
@@ -53,7 +53,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
 
     Raises:
         TryAgain: another run of the home is at work.
-        InputError: the as_of lies in the future.
+        InputError: the as_of lies in the future, or is none for this kind of run: a past one for a night, one to come for a rebuild.
     """
     settings = HomeSettings(home)
     state = State(home.state)
@@ -61,6 +61,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
     today = clock.shop_date(moment, settings.shop.time_zone)
     if as_of > today:
         raise InputError(f"as_of {as_of} lies in the future; it is {today} in {settings.shop.time_zone}, and no night can know more")
+    _refuse_past_night(kind, as_of, state.latest_sent())
     with state.transaction() as connection:
         for other in connection.execute("select * from runs where status in ('open', 'rewound')").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
@@ -92,6 +93,23 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
     with state.transaction() as connection:
         connection.execute("update runs set status = 'open' where run_id = ? and status = 'rewound'", [run_id])
     return Run(home, settings, state, run_id, kind, as_of, known_at)
+
+
+def _refuse_past_night(kind: Kind, as_of: date, latest_sent: date | None) -> None:
+    if kind == "night" and latest_sent is not None and as_of < latest_sent:
+        raise InputError(
+            f"the night of {as_of} is past, as that of {latest_sent} has been sent; nothing of it is written or sent again. "
+            f"To see its lists: `make night AS_OF={as_of}` or the DAG retention_backfill, which rebuild them"
+        )
+    if kind == "rebuild" and (latest_sent is None or as_of > latest_sent):
+        sent = f"the latest night that was sent is that of {latest_sent}" if latest_sent else "no night has been sent yet"
+        raise InputError(f"there is no past night of {as_of} to rebuild: {sent}; expected an as_of not later than that")
+
+
+def is_past(home: Home, as_of: date) -> bool:
+    """Whether a later night has been sent: then the night of `as_of` can be rebuilt, and not run."""
+    latest_sent = State(home.state).latest_sent()
+    return latest_sent is not None and as_of < latest_sent
 
 
 def resume_run(home: Home, kind: Kind, as_of: date) -> Run:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from regulars.configurations import configuration_hash
 from regulars.home import Home
 from regulars.object_place import ObjectPlace, ObjectStoreSettings, is_object_place
 from regulars.yaml_file import Settings, YamlFile
@@ -124,7 +124,4 @@ class HomeSettings:
 
     def config_hash(self) -> str:
         """SHA-256 over all YAML files of the configuration, names and bytes."""
-        digest = hashlib.sha256()
-        for file in sorted(self.home.config.rglob("*.yml")):
-            digest.update(str(file.relative_to(self.home.config)).encode() + b"\0" + file.read_bytes() + b"\0")
-        return digest.hexdigest()
+        return configuration_hash(self.home.config)

@@ -10,12 +10,13 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 
 SCHEMA = """
 create table if not exists runs (
     run_id text primary key,
-    kind text not null,                  -- night or training
+    kind text not null,                  -- night, training or rebuild
     as_of_date text not null,
     started_at text not null,            -- UTC; stands as known_at on every fact that the run learns
     status text not null,                -- open, done, failed, or rewound: open, and to begin anew
@@ -122,6 +123,12 @@ class State:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(SCHEMA)
         file.chmod(0o600)
+
+    def latest_sent(self) -> date | None:
+        """The latest as_of that any destination of the home was sent. Nights before it are past: they send nothing any more."""
+        with self.connection() as connection:
+            latest = connection.execute("select max(as_of_date) from sent_nights").fetchone()[0]
+        return date.fromisoformat(latest) if latest else None
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

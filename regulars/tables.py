@@ -255,10 +255,15 @@ NIGHTS = Table(
     (
         _required("as_of_date", "date", "The night's as_of."),
         _required("known_until", "timestamp", "Facts learned later than this are not seen by the night."),
-        _required("run_id", "text", "Run that opened the night."),
-        _required("config_hash", "text", "SHA-256 over the home's configuration."),
+        _required("run_id", "text", "Run that opened the night, the last one when it was run again."),
+        _required("config_hash", "text", "SHA-256 over the home's configuration, which is kept in var/configurations/."),
         Column("model_version", "text", "Model that scored; null until scoring."),
         Column("ledger_position", "integer", "Last entry of the ledger when the night was planned; null until then."),
+        Column(
+            "contacts_known_until",
+            "timestamp",
+            "Consents and addresses learned later than this are not seen by the night's lists; null until they are made.",
+        ),
     ),
     ("as_of_date",),
     "regulars",
@@ -271,7 +276,7 @@ AS_OF_DATES = Table(
     (
         _required("as_of_date", "date", "Start of that day in shop time, exclusive."),
         _required("known_until", "timestamp", "Facts learned later than this are not seen."),
-        _required("purpose", "text", "night, or training for a past cutoff whose outcomes are wanted too."),
+        _required("purpose", "text", "night, rebuild of a past night, or training for a past cutoff whose outcomes are wanted too."),
     ),
     ("as_of_date",),
     "regulars",

@@ -18,8 +18,11 @@ from regulars.warehouse import Warehouse
 HEX_DIGITS = 8
 
 
-def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date) -> None:
-    """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night, storing new ones."""
+def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date, *, are_stored: bool) -> None:
+    """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night.
+
+    Those of persons seen for the first time are stored, unless they are only tried: a rebuilt night assigns nobody.
+    """
     with state.transaction() as connection:
         salt = home_key(connection, "control_salt")
         known = connection.execute("select person, segment, arm from control_arms").fetchall()
@@ -44,7 +47,8 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
                 [salt, threshold, as_of, segment.name],
             )
         if new:
-            connection.executemany("insert into control_arms values (?, ?, ?, ?)", [(*row, as_of.isoformat()) for row in new])
+            if are_stored:
+                connection.executemany("insert into control_arms values (?, ?, ?, ?)", [(*row, as_of.isoformat()) for row in new])
             warehouse.append_temporary("control_arms", _arms_table(new))
 
 

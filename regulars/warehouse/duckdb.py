@@ -47,6 +47,7 @@ class DuckDBWarehouse:
         self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)
         self._is_published = False
         home.private_folder(home.var)
+        self._is_in_transaction = False
         self._lock.acquire()
         try:
             is_new = not home.warehouse.exists()
@@ -115,13 +116,20 @@ class DuckDBWarehouse:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        if self._is_in_transaction:  # DuckDB has no transactions within another: the outer one decides
+            yield
+            return
         self._connection.begin()
+        self._is_in_transaction = True
         try:
             yield
         except BaseException:
             self._connection.rollback()
             raise
-        self._connection.commit()
+        else:
+            self._connection.commit()
+        finally:
+            self._is_in_transaction = False
 
     def exists(self, table: Table | str) -> bool:
         schema, name = (table if isinstance(table, str) else table.qualified_name).split(".")

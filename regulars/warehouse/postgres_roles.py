@@ -44,7 +44,9 @@ FENCED_READERS: dict[str, set[Role]] = {"private.customers": {"builder"}, "priva
 """Who reads a table there beside its writer. The activator reads dbt's private.stg_customers, and nothing else."""
 NOTES: dict[tuple[str, str], Role] = {
     ("control.nights", "model_version"): "scorer",
+    ("control.nights", "config_hash"): "scorer",
     ("control.nights", "ledger_position"): "activator",
+    ("control.nights", "contacts_known_until"): "activator",
     ("control.builds", "fingerprint"): "loader",
 }
 """Columns that another stage than the table's own fills in."""
@@ -59,6 +61,7 @@ def roles_sql(login: str, database: str) -> str:
             "-- For an administrator of the server: psql --dbname=postgres. It may run again.",
             *lines,
             f"select 'create role {login} login noinherit' where to_regrole('{login}') is null \\gexec",
+            "grant regulars_builder, regulars_scorer, regulars_activator to regulars_rebuilder;",
             f"grant {roles} to {login};",
             f"grant {login} to current_user;",
             "-- The locale C compares texts byte by byte, as DuckDB does: the lists are then the same.",

@@ -13,9 +13,10 @@ from regulars.home import Home
 from regulars.settings import warehouse_settings
 from regulars.tables import Table
 
-Role = Literal["loader", "builder", "scorer", "activator", "reader"]
+Role = Literal["loader", "builder", "scorer", "activator", "reader", "rebuilder"]
 """As whom a stage works, where the engine knows roles: ingestion loads, dbt and the kernel build, quality, models and
-scoring score, activation activates, reporting reads. See `regulars.warehouse.postgres_roles` for what each may do."""
+scoring score, activation activates, reporting reads; a rebuild builds, scores and reads addresses in one transaction. See
+`regulars.warehouse.postgres_roles` for what each may do."""
 
 
 class Warehouse(Protocol):
@@ -38,7 +39,7 @@ class Warehouse(Protocol):
         """A result as Arrow batches in bounded memory, read in a snapshot of its own."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All statements inside commit together, or none does."""
+        """All statements inside commit together, or none does. Within another one it is a part of that one."""
 
     def exists(self, table: Table | str) -> bool:
         """Whether the table has been built."""

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from activation import folder_exchange
 from activation.destination import SegmentList
 from activation.list_files import COLUMNS, read_lists, write_lists
-from activation.sync import plan_destination, push_destination, write_night_lists
+from activation.sync import plan_destination, push_destination
 from regulars.errors import GuardStopped, InputError
 
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
@@ -265,23 +265,17 @@ def test_only_folders_of_our_own_are_removed(folder_shop: ActivationHome) -> Non
     ]
 
 
-def test_an_earlier_night_goes_to_rebuilds(folder_shop: ActivationHome) -> None:
+def test_an_earlier_night_is_not_sent(folder_shop: ActivationHome) -> None:
     folder_shop.night(D2, Night({"loyal": customers(3), "follow_up": []}))
     folder_shop.night(D1, Night({"loyal": customers(2), "follow_up": []}))
     send(folder_shop, D2)
-    send(folder_shop, D1)
+    for work in (plan_destination, push_destination):
+        with pytest.raises(InputError, match="retention_backfill"):
+            work(folder_shop.home, D1, "night", "lists")
+        with pytest.raises(GuardStopped, match="is past"):
+            work(folder_shop.home, D1, "training", "lists")
     assert not (folder_shop.home.lists / "2026-03-01").exists()
-    assert len(rows_of(folder_shop.home.rebuilds / "2026-03-01" / "loyal.csv")) == 2
-    assert "nothing was sent" in summary(folder_shop)
-
-
-def test_lists_by_themselves_are_the_same_bytes(folder_shop: ActivationHome) -> None:
-    folder_shop.night(D1, Night({"loyal": customers(3), "follow_up": customers(2)}, expires_on=D1 + timedelta(days=3)))
-    write_night_lists(folder_shop.home, D1, "night")
-    assert not folder_shop.home.lists.exists()
-    send(folder_shop, D1)
-    for name in ("loyal.csv", "follow_up.csv", "manifest.json"):
-        assert (folder_shop.home.rebuilds / "2026-03-01" / name).read_bytes() == (folder_shop.home.lists / "latest" / name).read_bytes()
+    assert (folder_shop.home.lists / "latest").resolve().name == "2026-03-02"
 
 
 def test_a_night_that_was_not_scored(folder_shop: ActivationHome) -> None:

@@ -11,6 +11,7 @@ import pyarrow
 import pytest
 
 from regulars import tables
+from tests.dbt.compiled_project import CompiledProject, models_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt"
@@ -120,6 +121,14 @@ class DbtProject:
 @pytest.fixture(scope="session")
 def dbt_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return DbtProject(tmp_path_factory.mktemp("dbt-target"))
+
+
+@pytest.fixture(scope="session")
+def compiled_project(dbt_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
+    """All that the features are made from."""
+    warehouse = ScratchWarehouse(tmp_path_factory.mktemp("compiled") / "warehouse.duckdb", dbt_project)
+    results = warehouse.dbt("compile", "--select", "+customer_features")
+    return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), "customer_features"))
 
 
 @pytest.fixture

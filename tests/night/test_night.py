@@ -10,7 +10,6 @@ import pytest
 
 from regulars.home import Home
 from regulars.progress import failure_file
-from regulars.sample_shop_home import export_sample_shop
 from regulars.segment import load_segments
 from regulars.state import State
 from regulars.warehouse import open_warehouse
@@ -86,19 +85,6 @@ def test_the_same_night_again_changes_nothing(home: Home, run_dag: RunDag) -> No
     assert tree(home.lists) == lists
     assert {path: path.stat().st_mtime_ns for path in (home.lists / "latest").iterdir()} == written
     assert (home.reports / "latest.html").read_bytes() == report
-
-
-def test_the_next_night_sends_what_changed_and_an_earlier_one_sends_nothing(home: Home, run_dag: RunDag) -> None:
-    export_sample_shop(home, SECOND_NIGHT, CUSTOMERS)
-    assert run_dag("retention_nightly", SECOND_NIGHT) == "success"
-    moved = _rows(home, f"select sum(entered_count), sum(left_count) from activation.syncs where as_of_date = date '{SECOND_NIGHT}'")[0]
-    total = _rows(home, f"select count(*) from segments.segment_memberships where as_of_date = date '{SECOND_NIGHT}'")[0][0]
-    assert 0 < int(str(moved[0])) < 0.2 * int(str(total))
-    assert (home.lists / "latest").resolve().name == SECOND_NIGHT.isoformat()
-    lists = tree(home.lists)
-    assert run_dag("retention_nightly", FIRST_NIGHT) == "success"
-    assert tree(home.lists) == lists
-    assert tree(home.rebuilds / FIRST_NIGHT.isoformat()) == tree(home.lists / FIRST_NIGHT.isoformat())
 
 
 @pytest.mark.parametrize(

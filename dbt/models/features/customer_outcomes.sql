@@ -5,7 +5,7 @@
         unique_key='as_of_date',
         on_schema_change='fail',
         full_refresh=false,
-        pre_hook="{{ replace_slices() }}"
+        pre_hook="{{ replace_slices(\"purpose = 'training'\") }}"
     )
 }}
 
