@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from airflow.sdk import Param, dag
+from datetime import date
+from typing import Any
 
-from retention_tasks import past_days, rebuild
+from airflow.sdk import Param, dag, task
+
+from task_frame import WRITER_POOL, the_home, worth_retrying_or_final
 
 DOC = """
 ### Past nights, rebuilt
@@ -26,6 +29,38 @@ expired since, are missing.
 """
 
 DAY = {"format": "date", "description": "A day of the shop, whose night is past."}
+
+
+@task
+@worth_retrying_or_final
+def past_days(params: dict[str, Any] | None = None) -> list[str]:
+    """The past as_of dates to rebuild, each by itself."""
+    from regulars.rebuilds import past_days as days_between
+
+    given = params or {}
+    first = date.fromisoformat(given["from"])
+    last = date.fromisoformat(given["until"]) if given.get("until") else first
+    return [day.isoformat() for day in days_between(the_home(), first, last)]
+
+
+@task(map_index_template="{{ as_of }}", pool=WRITER_POOL)
+@worth_retrying_or_final
+def rebuild(as_of: str) -> None:
+    """The lists of one past night from what it knew, in var/rebuilds/: nothing is sent, and no table keeps anything of it."""
+    from airflow.sdk import get_current_context
+
+    from activation.past_lists import write_past_lists
+    from models.serving import scorer_for
+    from regulars.rebuilds import rebuilt_night
+    from scoring.match import write_segments
+    from scoring.score import write_scores
+
+    get_current_context()["as_of"] = as_of
+    with rebuilt_night(the_home(), date.fromisoformat(as_of)) as past:
+        run, night = past.run, past.night
+        write_scores(past.warehouse, run, scorer_for(run.home, run.as_of, run.settings, night.model_version))
+        write_segments(past.warehouse, run, night.contacts_known_until)
+        run.summary = write_past_lists(past.warehouse, run, night.contacts_known_until)
 
 
 @dag(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
 
+from activation_tasks import activate_all
 from retention_tasks import (
     AS_OF,
-    RETRY,
-    activate_all,
     build_features,
     build_staging,
     check_features,
@@ -21,6 +20,7 @@ from retention_tasks import (
     report,
     score,
 )
+from task_frame import RETRY
 
 DOC = """
 ### The night of a shop

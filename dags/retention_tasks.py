@@ -1,27 +1,16 @@
-"""The tasks that the DAGs are made of: each calls one function of one stage, imported inside so that parsing is quick."""
+"""The tasks that the DAGs share: each calls one function of one stage, imported inside so that parsing is quick."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
 from datetime import UTC, date, timedelta
-from functools import wraps
 from typing import Any
 
-from airflow.sdk import Param, chain, task, task_group
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import Param, task, task_group
+from airflow.sdk.exceptions import AirflowFailException
 
-from plan_approval import PlanApproval
-from regulars.api_pools import api_pool, destination_kinds
-from stage_assets import FEATURES, LISTS, PUBLISHED, RAW, SCORES, SEGMENTS, STAGING
-
-IN_PROCESS = "dag_test"
-"""Whom Airflow names as the one who triggered a run of `airflow dags test` and `dag.test()`."""
-
-WRITER_POOL = "warehouse_writer"
-RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
-"""For every task: one is tried again when it said so (another process is at work, an API did not answer) or when its process
-was killed. Any other error ends it at once, for it would come again."""
+from stage_assets import FEATURES, PUBLISHED, RAW, SCORES, SEGMENTS, STAGING
+from task_frame import RETRY, WRITER_POOL, secrets_from, the_home, worth_retrying_or_final
 
 LATE_TRAINING: dict[str, Any] = {"retries": 12, "retry_delay": timedelta(minutes=10)}
 """A night waits two hours for a training, or a night, that is still at work."""
@@ -41,31 +30,6 @@ AS_OF = Param(
 )
 
 
-def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
-    """End a task at once on an error that a retry cannot mend, and tell the command that watches the run why it failed."""
-
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from regulars.errors import RegularsError, TryAgain, Unforeseen
-        from regulars.progress import keep_libraries_quiet, report_failure
-
-        keep_libraries_quiet()
-        try:
-            return function(*args, **kwargs)
-        except RegularsError as error:
-            report_failure(str(error), error.exit_code)
-            if isinstance(error, TryAgain):
-                raise
-            raise AirflowFailException(str(error)) from None
-        except AirflowException:
-            raise
-        except Exception as error:
-            report_failure(str(Unforeseen(error)), Unforeseen.exit_code)
-            raise AirflowFailException(str(Unforeseen(error))) from None
-
-    return run
-
-
 def night_hour() -> int:
     """Hour in UTC at which the nights of the home begin: at night_hour of config/shop.yml, in the shop's standard time."""
     from regulars.clock import utc_hour
@@ -78,23 +42,6 @@ def night_hour() -> int:
     except RegularsError:
         return 3  # the schedule must not vanish with a typing error: `open` names it
     return utc_hour(shop.night_hour, shop.time_zone)
-
-
-def _home() -> Any:
-    """The home, with the address of its warehouse where an Airflow connection holds it."""
-    from dataclasses import replace
-
-    from airflow.sdk import Connection
-
-    from regulars.home import Home
-    from regulars.settings import warehouse_settings
-
-    home = Home.from_environment()
-    connection = warehouse_settings(home).connection
-    if connection is None:
-        return home
-    # Whatever type somebody gave the connection in Airflow's pages, it leads to Postgres.
-    return replace(home, warehouse_url="postgresql:" + Connection.get(connection).get_uri().partition(":")[2])
 
 
 @task(task_id="open", **LATE_TRAINING)
@@ -110,7 +57,7 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     from regulars.segment import load_segments
     from regulars.settings import HomeSettings
 
-    home = _home()
+    home = the_home()
     shop = HomeSettings(home).shop
     given = (params or {}).get("as_of")
     started_at = dag_run.run_after.astimezone(UTC).replace(tzinfo=None)
@@ -131,30 +78,13 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     return as_of.isoformat()
 
 
-def _secrets(connection_id: str | None, secrets_of: Callable[[str | None, str | None], dict[str, str]]) -> dict[str, str]:
-    """What the Airflow connection of a source or a destination holds, when its configuration names one."""
-    from airflow.sdk import Connection
-
-    if connection_id is None:
-        return {}
-    connection = Connection.get(connection_id)
-    return secrets_of(connection.login, connection.password)
-
-
-def _secrets_of_destination(name: str) -> dict[str, str]:
-    from activation.destination import load_destination
-
-    settings = load_destination(_home(), name).settings
-    return _secrets(settings.connection, settings.secrets_of)
-
-
 @task
 @worth_retrying_or_final
 def sources() -> list[str]:
     """Names of the sources in config/sources.yml."""
     from ingestion.source import source_names
 
-    return source_names(_home())
+    return source_names(the_home())
 
 
 @task(map_index_template="{{ source }}", pool="sources", **RETRY)
@@ -167,8 +97,8 @@ def extract(source: str, as_of: str, kind: str) -> str:
     from ingestion.source import source_settings
 
     get_current_context()["source"] = source
-    settings = source_settings(_home(), source)
-    extract_source(_home(), source, date.fromisoformat(as_of), kind, _secrets(settings.connection, settings.secrets_of))
+    settings = source_settings(the_home(), source)
+    extract_source(the_home(), source, date.fromisoformat(as_of), kind, secrets_from(settings.connection, settings.secrets_of))
     return source
 
 
@@ -182,8 +112,8 @@ def land(source: str, as_of: str, kind: str, outlet_events: Any = None) -> None:
     from regulars.row_counts import landed_rows
 
     get_current_context()["source"] = source
-    land_source(_home(), source, date.fromisoformat(as_of), kind)
-    outlet_events[RAW].extra = {"as_of": as_of, "source": source, **landed_rows(_home(), source, date.fromisoformat(as_of), kind)}
+    land_source(the_home(), source, date.fromisoformat(as_of), kind)
+    outlet_events[RAW].extra = {"as_of": as_of, "source": source, **landed_rows(the_home(), source, date.fromisoformat(as_of), kind)}
 
 
 @task_group
@@ -198,8 +128,8 @@ def build_staging(as_of: str, kind: str, outlet_events: Any = None) -> None:
     from regulars.features import build_staging as build
     from regulars.row_counts import rows_of
 
-    build(_home(), date.fromisoformat(as_of), kind)
-    outlet_events[STAGING].extra = {"as_of": as_of, **rows_of(_home(), STAGED)}
+    build(the_home(), date.fromisoformat(as_of), kind)
+    outlet_events[STAGING].extra = {"as_of": as_of, **rows_of(the_home(), STAGED)}
 
 
 @task
@@ -208,7 +138,7 @@ def past_cutoffs(as_of: str) -> list[str]:
     """Past as_of dates to learn from."""
     from models.training_cutoffs import cutoffs_of_home
 
-    return [day.isoformat() for day in cutoffs_of_home(_home(), date.fromisoformat(as_of))]
+    return [day.isoformat() for day in cutoffs_of_home(the_home(), date.fromisoformat(as_of))]
 
 
 @task(pool=WRITER_POOL, inlets=[STAGING], outlets=[FEATURES])
@@ -219,8 +149,8 @@ def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None, outl
     from regulars.row_counts import rows_of
 
     days = [date.fromisoformat(day) for day in cutoffs or []]
-    build(_home(), date.fromisoformat(as_of), kind, days)
-    outlet_events[FEATURES].extra = {"as_of": as_of, **rows_of(_home(), FEATURED, *(days or [date.fromisoformat(as_of)]))}
+    build(the_home(), date.fromisoformat(as_of), kind, days)
+    outlet_events[FEATURES].extra = {"as_of": as_of, **rows_of(the_home(), FEATURED, *(days or [date.fromisoformat(as_of)]))}
 
 
 @task
@@ -229,7 +159,7 @@ def train(as_of: str) -> None:
     """Train, evaluate against the baselines on a held-out cutoff, and promote when not worse."""
     from models.train import train as train_models
 
-    train_models(_home(), date.fromisoformat(as_of), "training")
+    train_models(the_home(), date.fromisoformat(as_of), "training")
 
 
 @task(pool=WRITER_POOL)
@@ -238,7 +168,7 @@ def check_raw(as_of: str) -> None:
     """The first gate: when what was landed looks wrong, the night ends here and sends nothing. See var/data_docs."""
     from quality.gate import check_raw as check
 
-    check(_home(), date.fromisoformat(as_of), "night")
+    check(the_home(), date.fromisoformat(as_of), "night")
 
 
 @task(pool=WRITER_POOL)
@@ -247,7 +177,7 @@ def check_features(as_of: str) -> None:
     """The second gate: when the profile of the features looks wrong, the night ends here. See var/data_docs."""
     from quality.gate import check_features as check
 
-    check(_home(), date.fromisoformat(as_of), "night")
+    check(the_home(), date.fromisoformat(as_of), "night")
 
 
 @task(pool=WRITER_POOL)
@@ -256,7 +186,7 @@ def check_scores(as_of: str) -> None:
     """The third gate: when the scores look wrong, nobody is put on a list because of them. See var/data_docs."""
     from quality.gate import check_scores as check
 
-    check(_home(), date.fromisoformat(as_of), "night")
+    check(the_home(), date.fromisoformat(as_of), "night")
 
 
 @task(pool=WRITER_POOL, inlets=[FEATURES], outlets=[SCORES])
@@ -266,8 +196,8 @@ def score(as_of: str, outlet_events: Any = None) -> None:
     from regulars.row_counts import rows_of
     from scoring.score import score as score_customers
 
-    score_customers(_home(), date.fromisoformat(as_of), "night")
-    outlet_events[SCORES].extra = {"as_of": as_of, **rows_of(_home(), SCORED, date.fromisoformat(as_of))}
+    score_customers(the_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SCORES].extra = {"as_of": as_of, **rows_of(the_home(), SCORED, date.fromisoformat(as_of))}
 
 
 @task(pool=WRITER_POOL, inlets=[FEATURES, SCORES], outlets=[SEGMENTS])
@@ -277,104 +207,8 @@ def match_segments(as_of: str, outlet_events: Any = None) -> None:
     from regulars.row_counts import rows_of
     from scoring.match import match
 
-    match(_home(), date.fromisoformat(as_of), "night")
-    outlet_events[SEGMENTS].extra = {"as_of": as_of, **rows_of(_home(), MATCHED, date.fromisoformat(as_of))}
-
-
-@task
-@worth_retrying_or_final
-def destinations(kind: str) -> list[str]:
-    """Names of the destinations of one type in config/destinations.yml."""
-    from activation.destination import destination_names
-
-    return destination_names(_home(), kind)
-
-
-@task(map_index_template="{{ destination }}", **RETRY)
-@worth_retrying_or_final
-def plan(destination: str, as_of: str, dag_run: Any = None) -> dict[str, str]:
-    """What would change at one destination, held against the guard; nothing is sent.
-
-    A plan that the guard stopped waits for a person where one can answer: not in a run within one process, as of `make night`,
-    which ends with the command that approves it.
-    """
-    from airflow.sdk import get_current_context
-
-    from activation.guard import ApprovalNeeded
-    from activation.sync import plan_destination
-
-    get_current_context()["destination"] = destination
-    try:
-        plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
-    except ApprovalNeeded as stopped:
-        if dag_run.triggering_user_name == IN_PROCESS:
-            raise
-        return {"as_of": as_of, "destination": destination, "plan_sha256": stopped.plan_sha256, "question": stopped.question}
-    return {"as_of": as_of, "destination": destination}
-
-
-@task(map_index_template="{{ destination }}", inlets=[SEGMENTS], outlets=[LISTS], **RETRY)
-@worth_retrying_or_final
-def push(destination: str, as_of: str, outlet_events: Any = None) -> None:
-    """Bring the planned changes to one destination, read them back, and write them to the ledger."""
-    from airflow.sdk import get_current_context
-
-    from activation.sync import push_destination
-    from regulars.row_counts import synced_rows
-
-    get_current_context()["destination"] = destination
-    push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets_of_destination(destination))
-    found = synced_rows(_home(), destination, date.fromisoformat(as_of))
-    outlet_events[LISTS].extra = {"as_of": as_of, "destination": destination, **found}
-
-
-def activate_all(as_of: Any) -> Iterator[tuple[Any, Any]]:
-    """For each type of destination the names of those that the home has, and their sync, in the type's own pool.
-
-    All of one type talk to one API and share its limits; a mapped task has one pool, so each type is a group of its own.
-    """
-    for kind in destination_kinds():
-        names = destinations.override(task_id=f"{kind}_destinations")(kind)
-        group = activate.override(group_id=f"activate_{kind}", default_args={"pool": api_pool(kind)})
-        yield names, group.partial(as_of=as_of).expand(destination=names)
-
-
-@task_group
-def activate(destination: str, as_of: str) -> None:
-    planned = plan(destination, as_of)
-    chain(planned, PlanApproval(task_id="approve", plan=planned), push(destination, as_of))
-
-
-@task
-@worth_retrying_or_final
-def past_days(params: dict[str, Any] | None = None) -> list[str]:
-    """The past as_of dates to rebuild, each by itself."""
-    from regulars.rebuilds import past_days as days_between
-
-    given = params or {}
-    first = date.fromisoformat(given["from"])
-    last = date.fromisoformat(given["until"]) if given.get("until") else first
-    return [day.isoformat() for day in days_between(_home(), first, last)]
-
-
-@task(map_index_template="{{ as_of }}", pool=WRITER_POOL)
-@worth_retrying_or_final
-def rebuild(as_of: str) -> None:
-    """The lists of one past night from what it knew, in var/rebuilds/: nothing is sent, and no table keeps anything of it."""
-    from airflow.sdk import get_current_context
-
-    from activation.past_lists import write_past_lists
-    from models.serving import scorer_for
-    from regulars.rebuilds import rebuilt_night
-    from scoring.match import write_segments
-    from scoring.score import write_scores
-
-    get_current_context()["as_of"] = as_of
-    with rebuilt_night(_home(), date.fromisoformat(as_of)) as past:
-        run, night = past.run, past.night
-        write_scores(past.warehouse, run, scorer_for(run.home, run.as_of, run.settings, night.model_version))
-        write_segments(past.warehouse, run, night.contacts_known_until)
-        run.summary = write_past_lists(past.warehouse, run, night.contacts_known_until)
+    match(the_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SEGMENTS].extra = {"as_of": as_of, **rows_of(the_home(), MATCHED, date.fromisoformat(as_of))}
 
 
 @task(trigger_rule="all_done")
@@ -383,7 +217,7 @@ def report(as_of: str) -> None:
     """The page for people. It is written on a red night too, and says what is missing."""
     from reporting.report import write_report
 
-    write_report(_home(), date.fromisoformat(as_of), "night")
+    write_report(the_home(), date.fromisoformat(as_of), "night")
 
 
 @task(pool=WRITER_POOL, outlets=[PUBLISHED], trigger_rule="none_failed")
@@ -392,4 +226,4 @@ def finish(as_of: str, kind: str) -> None:
     """Publish the read-only copy of the warehouse and close the run."""
     from regulars.run import finish_run
 
-    finish_run(_home(), date.fromisoformat(as_of), kind)
+    finish_run(the_home(), date.fromisoformat(as_of), kind)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
 
-from retention_tasks import AS_OF, RETRY, build_features, build_staging, finish, ingest, night_hour, open_, past_cutoffs, train
+from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, night_hour, open_, past_cutoffs, train
+from task_frame import RETRY
 
 DOC = """
 ### The weekly training

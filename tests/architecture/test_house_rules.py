@@ -37,9 +37,9 @@ def test_modules_stay_readable_in_one_sitting() -> None:
 
 
 def test_dags_are_thin() -> None:
-    for path in (ROOT / "dags").glob("retention_*.py"):
-        if path.stem != "retention_tasks":
-            assert len(path.read_text().splitlines()) <= 120, path.name
+    for path in (ROOT / "dags").glob("*.py"):
+        is_dag = "@dag(" in path.read_text()
+        assert len(path.read_text().splitlines()) <= (120 if is_dag else 250), path.name
 
 
 def test_only_the_clock_asks_the_clock() -> None:
