@@ -63,7 +63,7 @@ def test_only_the_clock_asks_the_clock() -> None:
 
 
 def test_every_stage_opens_the_warehouse_as_its_own_role() -> None:
-    kernel_roles = {"run.py": "reader", "row_counts.py": "reader"}
+    kernel_roles = {"run.py": "reader", "row_counts.py": "reader", "rebuilds.py": "rebuilder"}
     for path in _code():
         stage = path.relative_to(ROOT).parts[0]
         for node in ast.walk(ast.parse(path.read_text())):
