@@ -11,11 +11,11 @@ from reporting.charts.canvas import Canvas
 
 GIB = 2**30
 STAGES = {
-    "extract and land": ("extract", "land"),
+    "extract, land": ("extract", "land"),
     "staging": ("build staging",),
-    "features and gate": ("build features", "check"),
-    "scores and segments": ("score", "match"),
-    "lists and report": ("plan", "push", "report"),
+    "features, gate": ("build features", "check"),
+    "scores": ("score", "match"),
+    "lists, report": ("plan", "push", "report"),
     "publish": ("publish",),
 }
 """Shown together in the chart: the beginnings of the steps' names."""
