@@ -10,8 +10,8 @@ from regulars import tables
 from tests.dbt.conftest import DbtProject, ScratchWarehouse
 from tests.dbt.test_point_in_time import History
 
-SHOPS = 10
-NIGHTS = [dt.datetime(2023, 8, 20), dt.datetime(2023, 10, 1), dt.datetime(2023, 12, 1), dt.datetime(2023, 12, 3)]
+SHOPS = 24
+NIGHTS = [dt.datetime(2023, 8, 1), dt.datetime(2023, 8, 20), dt.datetime(2023, 9, 10), dt.datetime(2023, 9, 11, 12)]
 LAST = len(NIGHTS) - 1
 OWN_NAMES = ("record_key", "order_id", "line_id", "account_id", "refund_id", "product_id", "normalised_email")
 DIES_AFTER = ("stg_order_lines", "stg_accounts", "int_account_person_periods", "stg_changed_orders")
