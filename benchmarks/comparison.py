@@ -26,7 +26,7 @@ def compare_results(home: Home, as_of: date, kept: Path, lists: Path) -> int:
     Raises:
         ResultsDiffer: with the columns and lists that differ.
     """
-    differing = _differing_columns(home, as_of, kept) | _differing_lists(home.lists / as_of.isoformat(), lists)
+    differing = _differing_columns(home, as_of, kept) | differing_lists(home.lists / as_of.isoformat(), lists)
     if differing:
         found = ", ".join(f"{name} ({count:,})" for name, count in differing.items())
         raise ResultsDiffer(f"{home.path}, {as_of}: the script by hand and the night differ in {found}")
@@ -60,7 +60,7 @@ def _differing_columns(home: Home, as_of: date, kept: Path) -> dict[str, int]:
     return {name: count for name, count in zip(names, counts, strict=True) if count}
 
 
-def _differing_lists(ours: Path, bare: Path) -> dict[str, int]:
+def differing_lists(ours: Path, bare: Path) -> dict[str, int]:
     """Lines that stand in one of the two alone, by list."""
     differing = {}
     with connect() as database:
@@ -77,5 +77,6 @@ def _differing_lists(ours: Path, bare: Path) -> dict[str, int]:
 
 def _cells(file: Path) -> str:
     """An empty cell and a missing one are the same; columns go by name."""
-    names = file.open(encoding="utf-8").readline().strip().replace('"', "").split(",")
+    with file.open(encoding="utf-8") as lines:
+        names = lines.readline().strip().replace('"', "").split(",")
     return ", ".join(f"coalesce({name}, '') as {name}" for name in sorted(names))

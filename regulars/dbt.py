@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -21,6 +21,9 @@ from regulars.tables import AS_OF_DATES, PARAMETERS
 from regulars.warehouse import Warehouse, lend_to_dbt, open_warehouse
 from regulars.warehouse.restoration import ROTTEN_BLOCK, restore
 
+if TYPE_CHECKING:
+    from regulars.carried_night import CarriedNight
+
 PROJECT = Path(__file__).resolve().parent.parent / "dbt"
 LAYERS = ("staging", "features")
 
@@ -29,8 +32,14 @@ class BuildFailed(RegularsError):
     """dbt could not build a model."""
 
 
-def set_as_of_dates(warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, datetime, str]]) -> None:
-    """Fill the control tables for the next build with (as_of_date, known_until, purpose) and the home's parameters."""
+def set_as_of_dates(
+    warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, datetime, str]], carried: CarriedNight | None = None
+) -> None:
+    """Fill the control tables for the next build with (as_of_date, known_until, purpose) and the home's parameters.
+
+    Args:
+        carried: the night that they are carried from, if there is one.
+    """
     shop, prediction = run.settings.shop, run.settings.prediction
     parameters = {
         "time_zone": shop.time_zone,
@@ -40,7 +49,11 @@ def set_as_of_dates(warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, 
         "formula_lifespan_years": prediction.formula_lifespan_years,
         "outcomes_until": run.as_of,
     }
-    rows = [{"as_of_date": day, "known_until": known_until, "purpose": purpose} for day, known_until, purpose in dates]
+    rows: list[dict[str, Any]] = [
+        {"as_of_date": day, "known_until": known_until, "purpose": purpose} for day, known_until, purpose in dates
+    ]
+    if carried is not None:
+        rows = [row | {"carried_from": carried.as_of, "carried_known_until": carried.known_until} for row in rows]
     with warehouse.transaction():
         warehouse.execute(f"delete from {AS_OF_DATES.qualified_name}")
         warehouse.append(AS_OF_DATES, pa.Table.from_pylist(rows))
@@ -52,7 +65,7 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
     """Build one layer with dbt in a process of its own, tests included.
 
     Args:
-        whole: build the tables of staging from everything, not from what has changed.
+        whole: build tables from everything, not from what has changed.
 
     Raises:
         GateFailed: a data test failed; what it found stands in the message.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
+from regulars.carried_night import forget_night, forget_night_that_knew_less, night_before, record_night
 from regulars.dbt import build, set_as_of_dates
 from regulars.home import Home
 from regulars.nights import open_night, past_night
@@ -28,6 +29,7 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
                 return
             if wanted.is_whole:
                 forget_staging(warehouse)
+            forget_night_that_knew_less(warehouse, run)
         build(run, "staging", whole=wanted.is_whole)
         with open_warehouse(home, role="builder") as warehouse:
             record_build(warehouse, run, wanted)
@@ -43,9 +45,16 @@ def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Seque
     """
     with step(home, "build features", kind, as_of) as run:
         with open_warehouse(home, role="builder") as warehouse:
-            set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, day) for day in (cutoffs or [as_of])])
-        build(run, "features")
-        run.summary = f"{len(cutoffs)} past cutoffs, {run.summary}" if cutoffs else run.summary
+            rows = [_as_of_row(warehouse, run, day) for day in (cutoffs or [as_of])]
+            carried = night_before(warehouse, run, rows[0][1]) if kind == "night" else None
+            forget_night(warehouse)
+            set_as_of_dates(warehouse, run, rows, carried)
+        build(run, "features", whole=carried is None)
+        if kind == "night":
+            with open_warehouse(home, role="builder") as warehouse:
+                record_night(warehouse, run)
+        scope = f"{len(cutoffs)} past cutoffs, " if cutoffs else f"who moved since {carried.as_of}, " if carried else ""
+        run.summary = f"{scope}{run.summary}"
 
 
 def _as_of_row(warehouse: Warehouse, run: Run, day: date) -> tuple[date, datetime, str]:

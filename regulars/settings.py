@@ -50,6 +50,12 @@ class WarehouseSettings(Settings):
         description="Airflow connection that holds the server's address. Without one, and on the command line, "
         "REGULARS_WAREHOUSE_URL holds it.",
     )
+    memory_share: float = Field(
+        default=0.5,
+        gt=0.0,
+        le=0.9,
+        description="Share of the machine's or container's memory that DuckDB takes before it spills to var/spill. A server has its own.",
+    )
 
 
 class TrainingSettings(Settings):

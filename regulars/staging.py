@@ -50,7 +50,7 @@ def next_build(warehouse: Warehouse, run: Run) -> StagingBuild:
     holds are gone from raw, and when a source gives a table for the first time, for that may change orders of which no
     row is new.
     """
-    rows, fingerprint = _rows_of_raw(warehouse), _fingerprint(run)
+    rows, fingerprint = _rows_of_raw(warehouse), models_fingerprint(run)
     stands = warehouse.rows("select 1 from control.builds where layer = 'staging' and fingerprint = ?", [fingerprint])
     recorded = warehouse.rows(f"select run_id, source, table_name, rows_count from {STAGED_ROWS.qualified_name}") if stands else []
     staged = {(run_id, source, table): count for run_id, source, table, count in recorded}
@@ -60,21 +60,22 @@ def next_build(warehouse: Warehouse, run: Run) -> StagingBuild:
 
 
 def forget_staging(warehouse: Warehouse) -> None:
-    """Have everything built next time."""
-    warehouse.execute("delete from control.builds where layer = 'staging'")
+    """Have everything built next time, the night's tables included."""
+    warehouse.execute("delete from control.builds")
     warehouse.execute(f"delete from {STAGED_ROWS.qualified_name}")
 
 
 def doubt_staging(warehouse: Warehouse) -> None:
     """As `forget_staging`, for a stage that may not write what the builder writes: what it has landed, it has taken back."""
-    warehouse.execute("update control.builds set fingerprint = '' where layer = 'staging'")
+    warehouse.execute("update control.builds set fingerprint = ''")
 
 
 def record_build(warehouse: Warehouse, run: Run, built: StagingBuild) -> None:
     """Write down that staging stands complete and tested."""
     keys = list(built.rows)
     with warehouse.transaction():
-        forget_staging(warehouse)
+        warehouse.execute("delete from control.builds where layer = 'staging'")
+        warehouse.execute(f"delete from {STAGED_ROWS.qualified_name}")
         warehouse.append(BUILDS, pa.table({"layer": ["staging"], "fingerprint": [built.fingerprint], "run_id": [run.run_id]}))
         if keys:
             columns = dict(zip(("run_id", "source", "table_name"), map(list, zip(*keys, strict=True)), strict=True))
@@ -89,6 +90,7 @@ def _rows_of_raw(warehouse: Warehouse) -> RowCounts:
     }
 
 
-def _fingerprint(run: Run) -> str:
+def models_fingerprint(run: Run) -> str:
+    """SHA-256 over the parameters and dbt models that tables are built with."""
     shop = run.settings.shop
     return hashlib.sha256(repr((shop.time_zone, shop.currency, project_hash())).encode()).hexdigest()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
+from regulars.settings import warehouse_settings
 from regulars.tables import ColumnType, Table, all_tables
 from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
 from regulars.warehouse.warehouse import Lending
@@ -32,6 +34,7 @@ EngineError = duckdb.Error
 """What `connect`'s connections raise. Its text may quote values: never show it where data have been read."""
 
 WRITER_WAIT_SECONDS = 60.0
+CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 
 
@@ -52,7 +55,7 @@ class DuckDBWarehouse:
         try:
             is_new = not home.warehouse.exists()
             self._is_read_only = read_only and not is_new
-            self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only))
+            self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only, memory_limit=memory_limit(home)))
             if not self._is_read_only:
                 home.warehouse.chmod(0o600)
                 self._create_tables()
@@ -192,10 +195,28 @@ class DuckDBWarehouse:
 def lend_to_dbt(home: Home) -> Iterator[Lending]:
     """See `regulars.warehouse.lend_to_dbt`."""
     with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS) as lock:
-        yield Lending({"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(home.warehouse)}, lock.descriptor)
+        environment = {
+            "REGULARS_ENGINE": "duckdb",
+            "REGULARS_WAREHOUSE": str(home.warehouse),
+            "REGULARS_MEMORY_LIMIT": memory_limit(home),
+            "REGULARS_SPILL": str(_spill_folder(home.warehouse)),
+        }
+        yield Lending(environment, lock.descriptor)
 
 
-def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def memory_limit(home: Home) -> str:
+    """What DuckDB may take for the home's warehouse, as it wants to be told."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        memory = min(memory, int(CONTAINER_MEMORY.read_text()))
+    return f"{int(memory * warehouse_settings(home).memory_share / 2**20)}MiB"
+
+
+def _spill_folder(file: Path) -> Path:
+    return file.parent / "spill"
+
+
+def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions."""
     connection = duckdb.connect(
         str(path),
@@ -204,6 +225,8 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb
     )
     connection.execute("set TimeZone = 'UTC'")
     if path != ":memory:":
-        spill = str(Path(path).parent / "spill").replace("'", "''")
+        spill = str(_spill_folder(Path(path))).replace("'", "''")
         connection.execute(f"set temp_directory = '{spill}'")
+    if memory_limit is not None:
+        connection.execute(f"set memory_limit = '{memory_limit}'")
     return connection

@@ -71,9 +71,9 @@ class ScratchWarehouse:
     def set_parameters(self, **parameters: Any) -> None:
         self.replace(tables.PARAMETERS, [DEFAULT_PARAMETERS | parameters])
 
-    def set_as_of_dates(self, dates: Iterable[tuple[Any, Any, str]]) -> None:
+    def set_as_of_dates(self, dates: Iterable[tuple[Any, ...]]) -> None:
         names = tables.AS_OF_DATES.column_names
-        self.replace(tables.AS_OF_DATES, [dict(zip(names, date, strict=True)) for date in dates])
+        self.replace(tables.AS_OF_DATES, [dict(zip(names, date, strict=False)) for date in dates])
 
     def dbt(self, *arguments: str, changes_only: bool = False) -> list[Any]:
         """Run dbt on everything that stands in raw, or on what is not in control.staged_rows."""
