@@ -41,13 +41,14 @@ def run(sizes: list[str], folder: Path | None, into: Path) -> None:
         _say("training the model on a small shop")
         measure([sys.executable, "-m", "regulars", "train", "--as-of", COLD_NIGHT.isoformat()], _environment(trained))
         for size in sizes:
+            machine = _machine()
             _say(f"{size}: simulating the shop")
             shop = make_shop(Path(scratch) / size, SIZES[size])
             shutil.copytree(trained.models, shop.home.models)
             cold = _night(shop.home, COLD_NIGHT, yesterday=None)
             shop.arrive()
             ordinary = _night(shop.home, ORDINARY_NIGHT, yesterday=COLD_NIGHT)
-            result = SizeResult(size, shop.orders, shop.new_orders, _machine(), cold, ordinary)
+            result = SizeResult(size, shop.orders, shop.new_orders, machine, cold, ordinary)
             write_page(into, keep_result(into / "benchmarks.json", result))
             _remove(shop)
 
@@ -75,7 +76,7 @@ def _environment(home: Home) -> dict[str, str]:
 
 def _machine() -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory"
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory; other work when it began: a load of {os.getloadavg()[0]:.1f}"
 
 
 def _remove(shop: BenchmarkShop) -> None:
