@@ -71,7 +71,7 @@ def judge_raw(warehouse: Warehouse, as_of: date, settings: HomeSettings, limits:
     if known_until is None or not warehouse.exists("staging.stg_orders"):
         raise GateFailed(
             f"gate raw: staging has not been built for {as_of}, so nothing is known about what was landed. "
-            f"Nothing was sent. Run `python -m regulars build` first."
+            f"Nothing was sent. Run `python -m regulars build --layer staging --as-of {as_of}` first."
         )
     before = last_passed_night(warehouse, as_of)
     tonight = measure_raw(warehouse, as_of, known_until, settings.shop.currency, before)
@@ -80,7 +80,10 @@ def judge_raw(warehouse: Warehouse, as_of: date, settings: HomeSettings, limits:
 
 def judge_features(warehouse: Warehouse, as_of: date, settings: HomeSettings, limits: GateLimits) -> Judgement:
     if not warehouse.exists("features.customer_features"):
-        raise GateFailed(f"gate features: no features have been built for {as_of}. Nothing was sent. Run `python -m regulars build` first.")
+        raise GateFailed(
+            f"gate features: no features have been built for {as_of}. Nothing was sent. "
+            f"Run `python -m regulars build --layer features --as-of {as_of}` first."
+        )
     del settings
     before = last_passed_night(warehouse, as_of)
     tonight = measure_features(warehouse, as_of)

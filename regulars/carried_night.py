@@ -64,7 +64,7 @@ def forget_night_that_knew_less(warehouse: Warehouse, run: Run) -> None:
             select 1 from {table.qualified_name} as landed
             where known_at <= ? and not exists (
                 select 1 from control.staged_rows as staged_rows
-                where staged_rows.table_name = ? and staged_rows.run_id = landed.run_id
+                where staged_rows.table_name = ? and staged_rows.source = landed.source and staged_rows.run_id = landed.run_id
             )
             limit 1
         """

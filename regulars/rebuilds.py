@@ -12,7 +12,7 @@ from regulars.errors import InputError
 from regulars.features import build_features, build_staging
 from regulars.home import Home
 from regulars.nights import PastNight, past_night
-from regulars.run import Run, close_run, resume_run, step
+from regulars.run import Run, close_run, open_run, step
 from regulars.settings import HomeSettings
 from regulars.state import State
 from regulars.tables import CANONICAL_TABLES
@@ -55,7 +55,7 @@ def rebuilt_night(home: Home, as_of: date) -> Iterator[Rebuild]:
         InputError: no night as late as that has been sent, or the configuration of that night was not kept.
         TryAgain: another run of the home is at work.
     """
-    resume_run(home, "rebuild", as_of)
+    open_run(home, "rebuild", as_of)
     with open_warehouse(home, role="rebuilder") as warehouse:
         night = past_night(warehouse, as_of, HomeSettings(home).shop.time_zone)
     home = home_as_configured(home, night.config_hash) if night.config_hash else home

@@ -1,6 +1,6 @@
 {#-
 What a build of staging has to compute anew. Raw only grows, so what has changed follows from the rows that came since the last
-whole build: control.staged_rows names the runs and tables whose rows the tables of staging hold already. A model deletes the
+whole build: control.staged_rows names the runs, sources and tables whose rows the tables of staging hold already. A model deletes the
 keys that have new rows and computes them again from all their rows; the others stand as a build of everything would make them.
 -#}
 
@@ -14,7 +14,10 @@ keys that have new rows and computes them again from all their rows; the others 
 not exists (
     select 1
     from {{ source('control', 'staged_rows') }} as staged_rows
-    where staged_rows.table_name = '{{ relation.identifier }}' and staged_rows.run_id = {{ row }}.run_id
+    where
+        staged_rows.table_name = '{{ relation.identifier }}'
+        and staged_rows.source = {{ row }}.source
+        and staged_rows.run_id = {{ row }}.run_id
 )
 {%- endmacro %}
 

@@ -83,7 +83,10 @@ def restore(home: Home, what: str) -> NoReturn:
     """Put the warehouse aside and the snapshot in its place; always ends with an error that says what was done."""
     state = State(home.state)
     with state.transaction() as connection:
-        finished = connection.execute("select run_id from runs where status = 'done' order by rowid desc limit 1").fetchone()
+        # A rebuild leaves the warehouse, and its snapshot, as they were.
+        finished = connection.execute(
+            "select run_id from runs where status = 'done' and kind <> 'rebuild' order by rowid desc limit 1"
+        ).fetchone()
         if finished is not None and not home.warehouse_snapshot.exists():
             raise RegularsError(
                 f"{home.warehouse} {what}, and there is no {home.warehouse_snapshot.name} beside it to restore it from. Put a "

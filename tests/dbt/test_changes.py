@@ -18,14 +18,21 @@ DIES_AFTER = ("stg_order_lines", "stg_accounts", "int_account_person_periods", "
 """Models of the last night that stand already when its build begins again."""
 
 
+def night_of(row: dict[str, Any]) -> int:
+    return sum(night < row["known_at"] for night in NIGHTS)
+
+
 def many_shops() -> dict[str, list[dict[str, Any]]]:
-    """Several histories in one warehouse, told apart by their ids; a run brings what was learned since the run before."""
+    """Several histories in one warehouse, told apart by their ids; a run brings what was learned since the run before.
+
+    Some sources come late, with the run whose other rows the night before has staged already.
+    """
     rows: dict[str, list[dict[str, Any]]] = {table.name: [] for table in tables.CANONICAL_TABLES}
     for seed in range(SHOPS):
         for name, landed in History(seed).rows.items():
             for row in landed:
                 own = {key: f"{seed}-{row[key]}" for key in OWN_NAMES if row.get(key) is not None}
-                run = sum(night < row["known_at"] for night in NIGHTS)
+                run = night_of(row) - (row["source"] != "shop")
                 rows[name].append(row | own | {"run_id": f"night-{run}"})
     return rows
 
@@ -39,7 +46,7 @@ def scratch(folder: Path, project: DbtProject) -> ScratchWarehouse:
 
 def learn(warehouse: ScratchWarehouse, rows: dict[str, list[dict[str, Any]]], night: int, carried_from: tuple[Any, ...] = ()) -> None:
     for table in tables.CANONICAL_TABLES:
-        warehouse.replace(table, [row for row in rows[table.name] if row["run_id"] <= f"night-{night}"])
+        warehouse.replace(table, [row for row in rows[table.name] if night_of(row) <= night])
     warehouse.set_as_of_dates([(NIGHTS[night].date(), NIGHTS[night], "night", *carried_from)])
 
 

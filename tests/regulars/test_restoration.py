@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from regulars.errors import RegularsError, TryAgain
+from regulars.errors import InputError, RegularsError, TryAgain
 from regulars.home import Home
-from regulars.run import finish_run, open_run, resume_run, step
+from regulars.rebuilds import rebuilt_night
+from regulars.run import close_run, finish_run, open_run, resume_run, step
 from regulars.state import State
 from regulars.warehouse import WarehouseRestored, open_warehouse
 from regulars.warehouse.duckdb import connect
@@ -120,6 +121,19 @@ def test_a_damaged_file_is_replaced_by_the_snapshot_and_the_night_begins_anew(ho
     assert _rows_count(home) == 1_000
     with again.state.connection() as connection:
         assert [tuple(row) for row in connection.execute("select * from sent_nights")] == [("lists", "2025-06-30", "x")]
+
+
+def test_a_rebuild_that_met_a_damaged_file_is_run_again(home: Home) -> None:
+    with open_warehouse(home) as warehouse:
+        warehouse.execute("insert into control.nights (as_of_date, known_until, run_id, config_hash) values (?, ?, 'r', 'x')", [MONDAY] * 2)
+    finish_run(home, MONDAY, "night")
+    close_run(open_run(home, "rebuild", MONDAY))
+    open_run(home, "rebuild", MONDAY)
+    os.truncate(home.warehouse, 100)
+    with pytest.raises(WarehouseRestored, match="as at the end of night-2025-06-30-2"):
+        _rows_count(home)
+    with pytest.raises(InputError, match="the configuration of that night"), rebuilt_night(home, MONDAY):
+        pass
 
 
 def test_a_night_that_begins_with_a_damaged_file_is_not_stopped_by_it(home: Home) -> None:
