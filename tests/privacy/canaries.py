@@ -58,7 +58,7 @@ def places(folder: Path) -> list[Path]:
 def _contents(file: Path) -> Iterator[bytes]:
     content = file.read_bytes()
     yield str(file.name).encode()
-    if file.name.startswith("warehouse.duckdb"):
+    if file.name.startswith("warehouse."):
         if file.suffix == ".duckdb":
             yield from _rows(file)
         return
