@@ -59,9 +59,13 @@ class DuckDBWarehouse:
             is_new = not home.warehouse.exists()
             self._is_read_only = read_only and not is_new
             self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only, memory_limit=memory_limit(home)))
-            if not self._is_read_only:
-                home.warehouse.chmod(0o600)
-                self._create_tables()
+            try:
+                if not self._is_read_only:
+                    home.warehouse.chmod(0o600)
+                    self._create_tables()
+            except BaseException:
+                self._connection.close()
+                raise
         except BaseException:
             self._lock.release()
             raise

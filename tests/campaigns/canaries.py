@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from datetime import date
@@ -132,10 +133,14 @@ class Trial:
 
     def path(self, name: str, shop: CanaryShop, work: Callable[[], Any]) -> None:
         before = shop.searched
+        broken = []
         with self.listening():
-            work()
+            try:
+                work()
+            except Exception as error:
+                broken = [f"the path did not end as expected: {error!r} at line {traceback.extract_tb(error.__traceback__)[-1]}"]
         output = self._output.read_bytes()
-        found = [*shop.hits(), *(["printed or logged"] if is_in(output[self._read :]) else [])]
+        found = [*broken, *shop.hits(), *(["printed or logged"] if is_in(output[self._read :]) else [])]
         shop.said.clear()
         self._read = len(output)
         self.tried.append(name)
