@@ -133,7 +133,7 @@ class Trial:
 
     def path(self, name: str, shop: CanaryShop, work: Callable[[], Any]) -> None:
         before = shop.searched
-        broken = []
+        broken: list[str] = []
         with self.listening():
             try:
                 work()
