@@ -94,6 +94,7 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.damage
 	@python -m tests.campaigns.engines
 	@python -m tests.campaigns.gates
+	@nice -n 10 python -m tests.campaigns.canaries
 	@nice -n 10 python -m tests.campaigns.ordinary_nights --nights 365
 	@REGULARS_ALL_ACCIDENTS=1 nice -n 10 pytest tests/activation/test_accidents.py
 	@python -m tests.campaigns.two_times --histories 200

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -53,12 +54,18 @@ class DuckDBWarehouse:
         self._is_in_transaction = False
         self._lock.acquire()
         try:
+            # What a killed process had no room for in memory: rows of the schema `private` among it.
+            shutil.rmtree(_spill_folder(home.warehouse), ignore_errors=True)
             is_new = not home.warehouse.exists()
             self._is_read_only = read_only and not is_new
             self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only, memory_limit=memory_limit(home)))
-            if not self._is_read_only:
-                home.warehouse.chmod(0o600)
-                self._create_tables()
+            try:
+                if not self._is_read_only:
+                    home.warehouse.chmod(0o600)
+                    self._create_tables()
+            except BaseException:
+                self._connection.close()
+                raise
         except BaseException:
             self._lock.release()
             raise

@@ -1,9 +1,11 @@
-"""500 personal texts and 20 secrets that exist nowhere else, and a search that finds them however they are written."""
+"""500 persons and 20 secrets that exist nowhere else, and a search that finds them however they are written."""
 
 from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
+import re
 import sqlite3
 import zipfile
 from collections.abc import Iterator
@@ -13,17 +15,18 @@ from urllib.parse import quote
 
 from regulars.warehouse.duckdb import connect
 
-PERSON, PHONE, SECRET = "qzxcanary", "4955501997", "qzxsecret"
+PERSON, PHONE, SECRET, BORN = "qzxcanary", "4955501997", "qzxsecret", "1917-03-"
 MARKS = (PERSON, PHONE, SECRET)
-HEADER = "account_id,email,phone,first_name,last_name,city,birth_date,registered_at,note\n"
+PERSONS = 500
+HEADER = "account_id,email,phone,first_name,last_name,city,street,birth_date,registered_at,note\n"
 
 
-def customer(number: int, *, birth_date: str = "1980-01-01") -> str:
-    """A row of customers.csv with five personal texts, and one more in a column that nobody knows."""
+def customer(number: int, *, birth_date: str = "") -> str:
+    """A row of customers.csv with six personal texts, and two more in columns that nobody knows."""
     name = f"{PERSON}{number:03d}"
-    return (
-        f"{number},{name}@example.com,+{PHONE}{number:03d},{name}-anna,{name}-berg,{name}-stadt,{birth_date},2026-01-01,call {name}-note\n"
-    )
+    born = birth_date or f"{BORN}{number % 28 + 1:02d}"
+    texts = f"{name}-anna,{name}-berg,{name}-stadt,{name}-weg {number}"
+    return f"{number},{name}@example.com,+{PHONE}{number:03d},{texts},{born},2025-01-01,call {name}-note\n"
 
 
 def secret(number: int) -> str:
@@ -42,25 +45,47 @@ def forms(mark: str) -> set[bytes]:
     return found
 
 
-FORMS = {form for mark in MARKS for form in forms(mark)}
+FORMS = {form for mark in MARKS for form in forms(mark)} | {BORN.encode(), BORN.encode("utf-16-le"), quote(BORN).encode()}
+LOWER_FORMS = {form.lower() for form in FORMS}
+DIGEST = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![0-9a-f])")
+DIGESTS = {
+    hashlib.new(kind, f"{PERSON}{number:03d}@example.com".encode(), usedforsecurity=False).hexdigest().encode()
+    for number in range(PERSONS)
+    for kind in ("md5", "sha1", "sha256")
+}
+"""Without a key a hash of an address is the address, for whoever has a list of addresses."""
 
 
 def is_in(content: bytes) -> bool:
     lower = content.lower()
-    return any(form in content or form.lower() in lower for form in FORMS)
+    return (
+        any(form in content for form in FORMS)
+        or any(form in lower for form in LOWER_FORMS)
+        or not DIGESTS.isdisjoint(DIGEST.findall(lower))
+    )
 
 
 def places(folder: Path) -> list[Path]:
     """Files below the folder that hold a canary, unpacked where they are packed. Of a DuckDB file all schemas but `private` count."""
-    return [file for file in sorted(folder.rglob("*")) if file.is_file() and any(map(is_in, _contents(file)))]
+    return [file for file in sorted(folder.rglob("*")) if file.is_file() and holds_one(file)]
+
+
+def holds_one(file: Path) -> bool:
+    return any(map(is_in, _contents(file)))
 
 
 def _contents(file: Path) -> Iterator[bytes]:
-    content = file.read_bytes()
     yield str(file.name).encode()
-    if file.name.startswith("warehouse.duckdb"):
-        if file.suffix == ".duckdb":
+    content = file.read_bytes()
+    if file.name.startswith("warehouse."):
+        # Its bytes hold the schema `private`, as do those of its log, its snapshot and what was damaged of it.
+        if file.suffix == ".duckdb" and "damaged" not in file.parts:
             yield from _rows(file)
+        return
+    if file.name.startswith("state.sqlite"):
+        # The home's keys are kept there and nowhere else.
+        if file.suffix == ".sqlite":
+            yield from _dump(file, without='INSERT INTO "home_keys"')
         return
     yield content
     if file.suffix == ".duckdb":
@@ -71,11 +96,15 @@ def _contents(file: Path) -> Iterator[bytes]:
         with zipfile.ZipFile(file) as archive:
             yield from (archive.read(name) for name in archive.namelist())
     elif content.startswith(b"SQLite format 3"):
-        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
-            yield from (line.encode(errors="replace") for line in database.iterdump())
+        yield from _dump(file)
     elif content.startswith(b"PAR1"):
         with connect() as database:
-            yield str(database.execute("select * from read_parquet(?)", [str(file)]).fetchall()).encode()
+            yield str(database.execute("select cast(t as varchar) from read_parquet(?) as t", [str(file)]).fetchall()).encode()
+
+
+def _dump(file: Path, without: str = "nothing") -> Iterator[bytes]:
+    with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+        yield from (line.encode(errors="replace") for line in database.iterdump() if not line.startswith(without))
 
 
 def _rows(file: Path) -> Iterator[bytes]:
@@ -83,4 +112,4 @@ def _rows(file: Path) -> Iterator[bytes]:
         for schema, table in database.execute(
             "select schema_name, table_name from duckdb_tables() where schema_name <> 'private'"
         ).fetchall():
-            yield str(database.execute(f"select * from {schema}.{table}").fetchall()).encode()
+            yield str(database.execute(f"select cast(t as varchar) from {schema}.{table} as t").fetchall()).encode()

@@ -1,20 +1,19 @@
 """Everything here runs with logging turned up as far as it goes."""
 
 import logging
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.night.conftest import airflow_home, run_dag
-
-__all__ = ["airflow_home", "run_dag"]
+from tests.privacy.canary_shop import CanaryShop
 
 
-@pytest.fixture(scope="session", autouse=True)
-def everything_is_logged() -> Iterator[None]:
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "DEBUG"
-    logging.getLogger().setLevel(logging.DEBUG)
-    yield
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CanaryShop]:
+    shop = CanaryShop(tmp_path_factory.mktemp("shop"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shop.environment.items():
+            patch.setenv(name, value)
+        logging.getLogger().setLevel(logging.DEBUG)
+        yield shop
     logging.getLogger().setLevel(logging.WARNING)
-    os.environ.pop("AIRFLOW__LOGGING__LOGGING_LEVEL", None)

@@ -189,3 +189,25 @@ def test_another_program_that_has_the_file_open_is_no_damage(home: Home) -> None
             _rows_count(home)
         other.kill()
     assert not home.damaged.exists()
+
+
+SPILLS = """
+import os
+from regulars.home import Home
+from regulars.warehouse import open_warehouse
+home = Home.from_environment()
+with open_warehouse(home) as warehouse:
+    warehouse.execute("set memory_limit = '60MB'")
+    warehouse.execute("create temporary table spilt as select md5(range::varchar) || md5((-range)::varchar) as x from range(2000000)")
+    assert list((home.var / "spill").iterdir())
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_a_killed_process_spilt_is_gone_at_the_next_opening(home: Home) -> None:
+    spilt = home.var / "spill"
+    process = subprocess.run([sys.executable, "-c", SPILLS], env=os.environ | {"REGULARS_HOME": str(home.path)}, cwd=ROOT, check=False)
+    assert process.returncode == -9
+    assert list(spilt.iterdir())
+    with open_warehouse(home):
+        assert not spilt.exists()
