@@ -20,11 +20,15 @@ class CarriedNight:
 
 
 def standing_night(warehouse: Warehouse, run: Run) -> CarriedNight | None:
-    """The night whose tables stand, built with the present parameters and models; None when there is none."""
+    """The night whose tables stand, built with the present parameters and models; None when there is none.
+
+    A night that another run has opened since knows more than its tables hold.
+    """
     rows = warehouse.rows(
         """
         select builds.as_of_date, nights.known_until
-        from control.builds as builds inner join control.nights as nights on builds.as_of_date = nights.as_of_date
+        from control.builds as builds
+        inner join control.nights as nights on builds.as_of_date = nights.as_of_date and builds.run_id = nights.run_id
         where builds.layer = 'features' and builds.fingerprint = ?
         """,
         [models_fingerprint(run)],
