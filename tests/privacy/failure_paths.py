@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -15,6 +17,7 @@ import pytest
 import yaml
 
 from activation.destination import load_destination
+from activation.http_api import HttpApi
 from ingestion.extraction import extract_source
 from ingestion.landing import land_source
 from regulars import dbt
@@ -23,9 +26,28 @@ from regulars.errors import GateFailed, InputError, TryAgain, Unforeseen
 from regulars.run import finish_run, resume_run, step
 from regulars.warehouse import open_warehouse
 from tests.privacy.canaries import HEADER, PERSON, customer, secret
-from tests.privacy.canary_shop import CanaryShop
+from tests.privacy.canary_shop import SECRETS, CanaryShop
+from tests.referees.mailchimp import Audience, running
 
 AS_OF = date(2026, 3, 1)
+
+
+class Quoting:
+    """The tool, which refuses what is written to it in words that quote it, or lets one wait."""
+
+    def __init__(self, audience: Audience, status: int):
+        self._audience, self._status = audience, status
+        self.requests = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._audience, name)
+
+    def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        if method == "GET":
+            return self._audience.answer(method, path, query, body)
+        if not self._status:
+            time.sleep(1.5)
+        return self._status or 200, {"title": f"{PERSON}", "detail": json.dumps(body), "errors": body, "key": self._audience.api_key}
 
 
 def ingest(shop: CanaryShop) -> None:
@@ -142,6 +164,23 @@ def refused_keys(shop: CanaryShop) -> None:
     shop.send_to(lists={"type": "csv_folder"})
 
 
+def quoting_tool(shop: CanaryShop) -> None:
+    """An e-mail tool that refuses contacts in words that quote them."""
+    audience = Audience(api_key=SECRETS["MAILCHIMP_API_KEY"])
+    body = {"members": [{"email_address": f"{PERSON}001@example.com", "status_if_new": "transactional"}], "update_existing": True}
+    for status in (400, 403, 500):
+        with running(Quoting(audience, status)) as server:  # type: ignore[arg-type]
+            signed = httpx.BasicAuth("regulars", audience.api_key)
+            api = HttpApi("Mailchimp", server.url, signed, is_passing=lambda answer: answer.status_code >= 500)
+
+            def work(api: HttpApi = api) -> None:
+                with step(shop.home, "push newsletter", "night", AS_OF):
+                    api.call("POST", f"/lists/{audience.audience_id}", body=body, tries=1)
+
+            assert f"HTTP {status}" in shop.fails(work)
+            api.close()
+
+
 def broken_dbt(shop: CanaryShop) -> None:
     """One model that the data break, one that the SQL breaks, and data tests that find addresses."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
@@ -187,5 +226,5 @@ def published(shop: CanaryShop) -> None:
 
 
 FailurePath = Callable[[CanaryShop], None]
-SHORT: tuple[FailurePath, ...] = (bad_rows, unreadable_files, library_words, refused_row, refused_keys, broken_dbt, published)
+SHORT: tuple[FailurePath, ...] = (bad_rows, unreadable_files, library_words, refused_row, refused_keys, quoting_tool, broken_dbt, published)
 """In this order: the first reads the shop, the last closes its run."""
