@@ -98,7 +98,7 @@ def test_a_transaction_is_whole_or_nothing(either: Home) -> None:
     with open_warehouse(either) as warehouse:
         warehouse.execute("delete from control.nights")
         with suppress(ZeroDivisionError), warehouse.transaction():
-            warehouse.execute("insert into control.nights values ('2024-01-01', '2024-01-01', 'r', 'h', null, null)")
+            warehouse.execute("insert into control.nights values ('2024-01-01', '2024-01-01', 'r', 'h', null, null, null)")
             raise ZeroDivisionError
         assert warehouse.rows("select * from control.nights") == []
         with pytest.raises(Exception, match=r"(?i)not.?null"):
