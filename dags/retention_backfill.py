@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from task_frame import WRITER_POOL, the_home, worth_retrying_or_final
+from task_frame import RETRY, WRITER_POOL, the_home, worth_retrying_or_final
 
 DOC = """
 ### Past nights, rebuilt
@@ -71,7 +71,7 @@ def rebuild(as_of: str) -> None:
         "until": Param(None, type=["null", "string"], title="until", **DAY),
     },
     tags=["regulars", "on demand"],
-    default_args={"owner": "regulars"},
+    default_args={"owner": "regulars", **RETRY},
     description="Past nights' lists into var/rebuilds; sends nothing",
     doc_md=DOC,
 )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from regulars import clock
 from regulars.configurations import keep_configuration
 from regulars.run import Run
-from regulars.tables import NIGHTS
+from regulars.tables import CANONICAL_TABLES, NIGHTS
 from regulars.warehouse import Warehouse
 
 FILES_OF_A_RUN = timedelta(seconds=1)
@@ -33,10 +33,13 @@ def open_night(warehouse: Warehouse, run: Run) -> datetime:
     """The known_until of the run's night: it knows what has been learned by its run.
 
     A night that is run again, before a later one was sent, knows what its latest run has learned: so a repaired file counts.
+    Where nothing has been learned since, it is the same night to the byte.
     """
     known_until = run.known_at + FILES_OF_A_RUN
     config_hash = keep_configuration(run.home)
-    if known_until_of(warehouse, run.as_of) is not None:
+    before = known_until_of(warehouse, run.as_of)
+    if before is not None:
+        known_until = known_until if _has_learned(warehouse, before, known_until) else before
         warehouse.execute(
             f"update {NIGHTS.qualified_name} set known_until = ?, run_id = ?, config_hash = ? where as_of_date = ?",
             [known_until, run.run_id, config_hash, run.as_of],
@@ -53,6 +56,14 @@ def open_night(warehouse: Warehouse, run: Run) -> datetime:
     }
     warehouse.append(NIGHTS, pa.Table.from_pylist([night], schema=None).cast(_schema()))
     return known_until
+
+
+def _has_learned(warehouse: Warehouse, after: datetime, until: datetime) -> bool:
+    """Whether any row of raw became known in between."""
+    learned = " union all ".join(
+        f"(select 1 from {table.qualified_name} where known_at > ? and known_at <= ? limit 1)" for table in CANONICAL_TABLES
+    )
+    return bool(warehouse.rows(learned, [moment for _ in CANONICAL_TABLES for moment in (after, until)]))
 
 
 def note_configuration(warehouse: Warehouse, run: Run) -> None:

@@ -69,9 +69,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     prepare(home, NIGHTS, 1_500)
     audience = Audience()
     with open_warehouse(home) as warehouse:
-        warehouse.execute("create table private.people as select * from private.stg_customers")
-        warehouse.execute("drop view private.stg_customers")
-        warehouse.execute("alter table private.people rename to stg_customers")
         for (address,) in warehouse.rows("select distinct normalised_email from private.stg_customers where normalised_email like '%@%'"):
             audience.add(str(address))
     with running(audience) as server:

@@ -66,7 +66,7 @@ def prepare(home: Home, nights: list[date], customers: int) -> None:
 
 
 def pass_night(home: Home, as_of: date) -> None:
-    """Everything of a night between its features and its activation; its gate counts as passed, as it has a campaign of its own."""
+    """Everything of a night between its features and its activation; its gates count as passed, as they have a campaign of their own."""
     known_until = shop_midnight(as_of, ZONE)
     with open_warehouse(home) as warehouse:
         warehouse.execute("insert into raw.consents select * from later_consents where known_at < ?", [known_until])
@@ -76,7 +76,7 @@ def pass_night(home: Home, as_of: date) -> None:
         )
         warehouse.execute(
             "insert into quality.gate_results (as_of_date, gate, expectation, column_name, is_met, observed)"
-            " values (?, 'features', '', '', true, '')",
+            " select cast(? as date), gate, '', '', true, '' from (values ('raw'), ('features'), ('scores')) as gates (gate)",
             [as_of],
         )
     score(home, as_of, "night")
