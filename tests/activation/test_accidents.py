@@ -217,12 +217,12 @@ ACCIDENTS: dict[str, tuple[str, tuple[str, ...], Callable[[Spot], None]]] = {
     ),
     "everybody one person": ("plan", BOTH, sql(f"update segments.segment_memberships set customer_id = 'c1' where {TONIGHTS}")),
     # Consents
-    "no consents": ("plan", BOTH, sql("delete from raw.consents")),
-    "consent column lost": ("match", BOTH, sql("update raw.consents set status = ''")),
-    "everybody denied": ("match", BOTH, sql("update raw.consents set status = 'denied'")),
-    "channel renamed": ("match", BOTH, sql("update raw.consents set channel = 'mail'")),
-    "half of the consents": ("plan", BOTH, sql("delete from raw.consents where hash(account_id) % 2 = 0")),
-    "a tenth denied": ("plan", BOTH, sql("update raw.consents set status = 'denied' where hash(account_id) % 10 = 0")),
+    "no consents": ("plan", BOTH, sql("delete from staging.stg_consents")),
+    "consent column lost": ("match", BOTH, sql("update staging.stg_consents set status = ''")),
+    "everybody denied": ("match", BOTH, sql("update staging.stg_consents set status = 'denied'")),
+    "channel renamed": ("match", BOTH, sql("update staging.stg_consents set channel = 'mail'")),
+    "half of the consents": ("plan", BOTH, sql("delete from staging.stg_consents where hash(account_id) % 2 = 0")),
+    "a tenth denied": ("plan", BOTH, sql("update staging.stg_consents set status = 'denied' where hash(account_id) % 10 = 0")),
     "permissions unknown": ("plan", BOTH, sql(f"update segments.segment_memberships set contact_permission = 'unknown' where {TONIGHTS}")),
     # Addresses
     "addresses in another row": ("plan", BOTH, sql(moved("private.stg_customers", "normalised_email", "customer_id"))),
@@ -301,7 +301,8 @@ def test_a_night_again_that_was_sent_sends_nothing(spot: Spot) -> None:
     close_run(resume_run(spot.home, "night", TONIGHT))
     lists = files(spot.home)
     for destination in BOTH:
-        push_destination(spot.home, NIGHTS[0], "night", destination)
+        with pytest.raises(InputError, match="is past"):
+            push_destination(spot.home, NIGHTS[0], "night", destination)
     assert spot.audience.writes == []
     assert files(spot.home) == lists
 
