@@ -204,7 +204,7 @@ def _hold_to_what_the_file_promises(folder: Path, postgres: int, services: dict[
     headers = {"Authorization": f"Bearer {given.json()['access_token']}"}
     assert httpx.get(f"{address}/api/v2/config", headers=headers, timeout=10).status_code == 403
     dags = httpx.get(f"{address}/api/v2/dags", headers=headers, timeout=10).json()["dags"]
-    assert {dag["dag_id"] for dag in dags} <= {"retention_nightly", "retention_training"}
+    assert {dag["dag_id"] for dag in dags} <= {"retention_nightly", "retention_training", "retention_backfill"}
     pools = httpx.get(f"{address}/api/v2/pools", headers=headers, timeout=10).json()["pools"]
     assert {"warehouse_writer": 1}.items() <= {pool["name"]: pool["slots"] for pool in pools}.items()
 
