@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -24,7 +25,8 @@ from regulars.warehouse.restoration import ROTTEN_BLOCK, restore
 if TYPE_CHECKING:
     from regulars.carried_night import CarriedNight
 
-PROJECT = Path(__file__).resolve().parent.parent / "dbt"
+OUR_CODE = Path(__file__).resolve().parent.parent
+PROJECT = OUR_CODE / "dbt"
 LAYERS = ("staging", "features")
 
 
@@ -78,7 +80,7 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
     for folder in (target, logs):
         folder.mkdir(parents=True, exist_ok=True)
     environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(PROJECT.parent), *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PYTHONPATH": os.pathsep.join([str(OUR_CODE), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_PROJECT_DIR": str(PROJECT),
         "DO_NOT_TRACK": "1",
@@ -90,6 +92,7 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
     command += ["--full-refresh"] if whole else []
     with lend_to_dbt(run.home) as lent:
         results_file.unlink(missing_ok=True)
+        (logs / LOG).unlink(missing_ok=True)
         # dbt inherits what holds the writer's place: should this process die, no other one meets a dbt that is still writing.
         done = subprocess.run(
             command,
@@ -111,7 +114,9 @@ def build(run: Run, layer: str, *, whole: bool = False) -> None:
     if failed and all(result["status"] == "fail" for result in failed):
         found = "; ".join(f"{_name(result)} found {result['failures']} rows" for result in failed[:5])
         raise GateFailed(f"{len(failed)} data tests of the layer {layer} failed: {found}. Nothing was sent. See {logs / LOG}")
-    broken = next((f"{_name(result)} could not be built" for result in failed), "dbt did not start")
+    if not (logs / LOG).exists():
+        raise BuildFailed(f"dbt, layer {layer}: it did not start (exit code {done.returncode}{_last_error(done.stderr)})")
+    broken = next((f"{_name(result)} could not be built" for result in failed), "dbt stopped before its first model")
     raise BuildFailed(f"dbt, layer {layer}: {broken}; the reason stands in {logs / LOG}")
 
 
@@ -128,6 +133,12 @@ def _results(file: Path) -> list[dict[str, Any]]:
         return []
     results: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))["results"]
     return results
+
+
+def _last_error(stderr: str) -> str:
+    """The kind of the exception that a Python process died of: its words may quote customers' data."""
+    kind = re.search(r"\b\w+(Error|Exception)\b", stderr.strip().rpartition("\n")[2])
+    return f", {kind.group()}" if kind else ""
 
 
 def _name(result: dict[str, Any]) -> str:

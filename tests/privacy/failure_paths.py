@@ -195,6 +195,14 @@ def broken_dbt(shop: CanaryShop) -> None:
         assert "fail" in log
 
 
+def dbt_that_does_not_start(shop: CanaryShop) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dbt, "OUR_CODE", Path(folder))
+        patch.delenv("PYTHONPATH", raising=False)
+        run = resume_run(shop.home, "night", AS_OF)
+        assert "ModuleNotFoundError" in shop.fails(lambda: dbt.build(run, "staging"), dbt.BuildFailed)
+
+
 def failed_data_test(shop: CanaryShop) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         project = Path(folder)
@@ -226,5 +234,15 @@ def published(shop: CanaryShop) -> None:
 
 
 FailurePath = Callable[[CanaryShop], None]
-SHORT: tuple[FailurePath, ...] = (bad_rows, unreadable_files, library_words, refused_row, refused_keys, quoting_tool, broken_dbt, published)
+SHORT: tuple[FailurePath, ...] = (
+    bad_rows,
+    unreadable_files,
+    library_words,
+    refused_row,
+    refused_keys,
+    quoting_tool,
+    broken_dbt,
+    dbt_that_does_not_start,
+    published,
+)
 """In this order: the first reads the shop, the last closes its run."""
