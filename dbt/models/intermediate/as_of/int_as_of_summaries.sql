@@ -59,15 +59,15 @@ order_summaries as (
         count(*) filter (
             where orders.days_ago <= 365 and orders.days_ago > 365 - parameters.churn_horizon_days
         ) as orders_same_season_last_year_count,
-        sum(orders.net_revenue) as net_revenue,
-        sum(orders.rounded_net_revenue) as rounded_net_revenue,
-        sum(orders.rounded_net_revenue * orders.rounded_net_revenue) as squared_net_revenue,
-        max(orders.net_revenue) as max_order_value,
-        max(orders.net_revenue) filter (where orders.is_last_order) as last_order_value,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 30), 0) as net_revenue_30d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 90), 0) as net_revenue_90d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 180), 0) as net_revenue_180d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 365), 0) as net_revenue_365d,
+        cast(sum(orders.net_revenue) as decimal(38, 4)) as net_revenue,
+        cast(sum(orders.rounded_net_revenue) as decimal(38, 2)) as rounded_net_revenue,
+        cast(sum(orders.rounded_net_revenue * orders.rounded_net_revenue) as decimal(38, 4)) as squared_net_revenue,
+        cast(max(orders.net_revenue) as decimal(18, 4)) as max_order_value,
+        cast(max(orders.net_revenue) filter (where orders.is_last_order) as decimal(18, 4)) as last_order_value,
+        cast(coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 30), 0) as decimal(38, 4)) as net_revenue_30d,
+        cast(coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 90), 0) as decimal(38, 4)) as net_revenue_90d,
+        cast(coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 180), 0) as decimal(38, 4)) as net_revenue_180d,
+        cast(coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 365), 0) as decimal(38, 4)) as net_revenue_365d,
         percentile_cont(0.5) within group (order by orders.gap_days) as median_gap_days,
         sum(orders.gap_days * orders.gap_days) as squared_gap_days,
         max(orders.gap_days) as max_gap_days,
@@ -76,7 +76,7 @@ order_summaries as (
         sum(orders.units_count) as units_count,
         sum(orders.products_count) as products_count,
         count(*) filter (where orders.is_discounted) as discounted_orders_count,
-        sum(orders.discount_amount) as discount_amount,
+        cast(sum(orders.discount_amount) as decimal(38, 4)) as discount_amount,
         max(case when orders.is_last_order and orders.has_refund then 1 else 0 end) = 1 as has_refund_on_last_order
     from orders
     cross join parameters
