@@ -122,10 +122,9 @@ class Binding:
 
     def is_blank(self) -> str:
         """SQL of whether no column has a value."""
-        fields = {name: f"c{place}" for place, name in enumerate(self._rows.columns)}
-        return " and ".join(
-            f"{field} is null" if self._stored_as(name) else f"coalesce({field}, '') = ''" for name, field in fields.items()
-        )
+        # By their places: a file may have a name twice.
+        columns = enumerate(self._rows.columns)
+        return " and ".join(f"c{place} is null" if self._stored_as(name) else f"coalesce(c{place}, '') = ''" for place, name in columns)
 
     def read_as_stored(self, columns: StoredColumns) -> bool:
         """Take the values as the engine finds them in the file, from here on; false when they do not fit, and texts are needed."""
@@ -136,14 +135,14 @@ class Binding:
         for name in self._named_in_predicates:
             if self._types[name] == "text":
                 uses.setdefault(name, set()).add("text")
-        more_than_texts = {name for name in uses if columns.types[name] != "VARCHAR"}
+        more_than_texts = {name for name in uses if columns.types.get(name) != "VARCHAR"}
         is_told_by_texts = bool(
             self.mapping.nulls
             or self.mapping.thousands
             or self.mapping.decimal != "."
             or any(rule.values and rule.column in more_than_texts for rule in self.rules.values())
         )
-        is_clock_needed = any(columns.types[name] == "TIMESTAMP WITH TIME ZONE" for name in self._named_in_predicates)
+        is_clock_needed = any(columns.types.get(name) == "TIMESTAMP WITH TIME ZONE" for name in self._named_in_predicates)
         if (more_than_texts and is_told_by_texts) or is_clock_needed or not columns.fit(uses):
             return False
         self._stored = columns.types

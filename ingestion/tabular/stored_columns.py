@@ -45,7 +45,7 @@ class StoredColumns:
 
     def fit(self, uses: Mapping[str, set[ColumnType]]) -> bool:
         """Whether every column can be used, each as these canonical types, without becoming a text before."""
-        return all(use in _FITTING[self.types[name].split("(")[0]] for name, used_as in uses.items() for use in used_as)
+        return all(use in _FITTING.get(self.types.get(name, "").split("(")[0], ()) for name, used_as in uses.items() for use in used_as)
 
 
 def stored_columns(work: WorkDatabase, path: Path) -> StoredColumns | None:

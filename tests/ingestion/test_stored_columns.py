@@ -93,7 +93,11 @@ MAPPED: dict[str, dict[str, Any]] = {
     "without a key": {"row_key": "none"},
     "with a key of its own": {"row_key": ["customer", "items"]},
 }
-AS_TEXTS: dict[str, dict[str, Any]] = {"nulls": {"nulls": ["1"]}, "decimal commas": {"decimal": ","}}
+AS_TEXTS: dict[str, dict[str, Any]] = {
+    "nulls": {"nulls": ["1"]},
+    "decimal commas": {"decimal": ","},
+    "a rule on a list": {"exclude": [{"reason": "none", "when": "parts = 'x' or customer = 'g'"}]},
+}
 
 
 def extracted(changes: dict[str, pa.Array], mapping: dict[str, Any], zone: str, home: Home, *, as_texts: bool) -> Any:
