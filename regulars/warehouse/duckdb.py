@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections import defaultdict
@@ -67,8 +68,9 @@ class DuckDBWarehouse:
                 if not self._is_read_only:
                     home.warehouse.chmod(0o600)
                     self._create_tables()
-            except BaseException:
+            except BaseException as error:
                 self._connection.close()
+                self._restore_if_rotten(error)
                 raise
         except BaseException:
             self._lock.release()
@@ -86,15 +88,23 @@ class DuckDBWarehouse:
                     self.execute("checkpoint")
             finally:
                 self._connection.close()
-            if isinstance(error, duckdb.Error) and ROTTEN_BLOCK in str(error):
-                restore(self._home, "is damaged")
+            self._restore_if_rotten(error)
             if self._is_published and error is None:
                 keep_snapshot(self._home)
         finally:
             self._lock.release()
 
+    def _restore_if_rotten(self, error: object) -> None:
+        if isinstance(error, duckdb.Error) and ROTTEN_BLOCK in str(error):
+            restore(self._home, "is damaged")
+
     def _create_tables(self) -> None:
         """Those of the contract that are missing; in a warehouse of an earlier version, also their new columns."""
+        fingerprint = hashlib.sha256(repr(all_tables()).encode()).hexdigest()
+        # To look at the catalogue takes as long as to open the file, so the contract that was met last is written down.
+        with suppress(duckdb.CatalogException):
+            if self.rows("select fingerprint from control.contract") == [(fingerprint,)]:
+                return
         existing: dict[str, set[str]] = defaultdict(set)
         for table_name, column_name in self.rows(
             "select schema_name || '.' || table_name, column_name from duckdb_columns() where database_name = current_database()"
@@ -110,6 +120,7 @@ class DuckDBWarehouse:
             for column in table.columns:
                 if column.name not in existing[table.qualified_name] and column.nullable:
                     self.execute(f"alter table {table.qualified_name} add column {column.name} {COLUMN_TYPES[column.type]}")
+        self.execute("create or replace table control.contract as select cast(? as varchar) as fingerprint", [fingerprint])
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self._connection.execute(sql, list(parameters))
