@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -190,11 +190,15 @@ class Ledger:
             entered=entered.cast(NO_MEMORY.entered.schema),
         )
 
-    def believed(self) -> pa.Table:
-        """segment, customer_id of everyone who is on a list as far as the ledger tells."""
-        entries = self._entries(
-            "select position, segment, action, customer_ids from ledger where destination = ?", ("position", "segment", "action")
+    def believed(self, but: Iterable[str] = ()) -> pa.Table:
+        """segment, customer_id of everyone who is on a list as far as the ledger tells; lists that `but` names are left out."""
+        sql = (
+            "select position, segment, action, customer_ids from ledger"
+            " where destination = ? and segment not in (select value from json_each(?))"
         )
+        entries = self._entries(sql, ("position", "segment", "action"), json.dumps(sorted(but)))
+        if not entries.num_rows:
+            return entries.select(["segment", "customer_id"])
         with connect() as database:
             database.register("entries", entries)
             return database.sql(BELIEVED_SQL).to_arrow_table()
