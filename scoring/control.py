@@ -6,20 +6,15 @@ for ever: a changed control_share changes only who is seen later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 
-import pyarrow as pa
-
 from regulars.id_lists import id_lists, one_by_one
-from regulars.segment import Segment
 from regulars.state import State, home_key
 from regulars.warehouse import Warehouse
+from scoring.catalogue import HEX_DIGITS
 
-HEX_DIGITS = 8
 
-
-def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date, *, are_stored: bool) -> None:
+def load_control_arms(warehouse: Warehouse, state: State, as_of: date, *, are_stored: bool) -> None:
     """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night.
 
     Those of persons seen for the first time are stored, unless they are only tried: a rebuilt night assigns nobody.
@@ -29,13 +24,6 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
         known = one_by_one(connection.execute("select segment, arm, persons from control_arms"), ("segment", "arm", "customer_id"))
         warehouse.create_temporary("control_arms", "(customer_id varchar, segment varchar, arm varchar)")
         warehouse.append_temporary("control_arms", known)
-        warehouse.create_temporary("control_thresholds", "(segment varchar, threshold varchar)")
-        warehouse.append_temporary(
-            "control_thresholds",
-            pa.Table.from_pylist(
-                [{"segment": one.name, "threshold": f"{round(one.control_share * 16**HEX_DIGITS):0{HEX_DIGITS}x}"} for one in segments]
-            ),
-        )
         warehouse.create_temporary(
             "new_arms",
             f"""
@@ -43,11 +31,11 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
             select matches.customer_id, matches.segment,
                 case
                     when substr(md5(concat(cast(? as varchar), ':', matches.segment, ':', matches.customer_id)), 1, {HEX_DIGITS})
-                        < thresholds.threshold then 'control'
+                        < catalogue.control_below then 'control'
                     else 'treatment'
                 end as arm
             from segments.segment_matches as matches
-            inner join control_thresholds as thresholds on matches.segment = thresholds.segment
+            inner join catalogue on matches.segment = catalogue.segment
             left join control_arms on matches.customer_id = control_arms.customer_id and matches.segment = control_arms.segment
             where matches.as_of_date = ? and control_arms.arm is null
             """,
