@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from activation.comparison import Subject
 from activation.desired import read_desired
-from activation.destination import MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
+from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
 from activation.guard import ApprovalNeeded, Circumstances, judge, wrong_target
 from activation.ledger import Ledger
 from activation.plan import Plan, make_plan
@@ -90,7 +90,8 @@ class _Sync:
         self._destination = destination
         self._ledger = Ledger(run.state, configured.name)
         self._replaces_lists = destination.capabilities.replaces_lists
-        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of))
+        by_customer = destination.capabilities.contact_key == CUSTOMER_KEY
+        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of), with_addresses=not by_customer)
         with run.state.transaction() as connection:
             self._stranger_key = home_key(connection, "strangers")
         self._target = destination.target()
