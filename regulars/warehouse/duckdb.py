@@ -19,6 +19,7 @@ from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.settings import warehouse_settings
 from regulars.tables import Column, ColumnType, Table, all_tables
+from regulars.warehouse.publication import publish
 from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
 from regulars.warehouse.warehouse import Lending
 
@@ -41,7 +42,6 @@ CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 UNCOMPRESSED = ("record_key", "content_hash", "order_id", "line_id", "refund_id")
 """Texts of the landed tables that hardly repeat: to look for what they have in common took a third of a landing, and who reads them
 pays again. Without it a landed row takes some 40 bytes more on disk."""
-UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 
 
 class DuckDBWarehouse:
@@ -172,6 +172,9 @@ class DuckDBWarehouse:
         self._append(name, rows)
 
     def _append(self, name: str, rows: pa.Table) -> None:
+        if not rows.num_rows:
+            # DuckDB 2.0.0: in a transaction, what is inserted into a new table after an empty insert is lost to `group by`.
+            return
         self._connection.register("appended_rows", rows)
         try:
             self._connection.execute(f"insert into {name} by name select * from appended_rows")
@@ -190,23 +193,7 @@ class DuckDBWarehouse:
         return written
 
     def publish(self) -> str:
-        aside = self._home.published_warehouse.with_suffix(".new")
-        aside.unlink(missing_ok=True)
-        tables = self.rows(
-            "select table_schema, table_name from information_schema.tables "
-            "where table_catalog = current_database() and table_type = 'BASE TABLE' order by 1, 2"
-        )
-        self.execute(f"attach '{aside}' as published")
-        try:
-            for schema, name in tables:
-                if schema in UNPUBLISHED_SCHEMAS:
-                    continue
-                self.execute(f"create schema if not exists published.{schema}")
-                self.execute(f"create table published.{schema}.{name} as select * from {schema}.{name}")
-        finally:
-            self.execute("detach published")
-        aside.chmod(0o600)
-        aside.replace(self._home.published_warehouse)
+        publish(self._connection, self._home.published_warehouse)
         self._is_published = True
         return str(self._home.published_warehouse)
 
