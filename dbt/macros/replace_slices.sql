@@ -1,7 +1,4 @@
-{#-
-Empties the slices that a model is about to write. The delete+insert strategy alone would leave the old slice of a date
-that has no rows any more.
--#}
+{#- Empties the slices that a model is about to write, that of a date that has no rows any more too. -#}
 {% macro replace_slices(condition=none) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
