@@ -90,14 +90,11 @@ def test_the_same_night_again_changes_nothing(home: Home, run_dag: RunDag) -> No
 @pytest.mark.parametrize(
     ("table", "spoil"),
     [
-        ("customers.csv", lambda content: content[: len(content) // 2].replace(b",", b";")),
         ("customers.csv", lambda content: content.replace(b"account_id", b"customer", 1)),
-        ("customers.csv", lambda content: b""),
-        ("customers.csv", lambda content: content.decode().encode("utf-16")),
         ("orders.parquet", lambda content: content[: len(content) // 2]),
         ("orders.parquet", None),
     ],
-    ids=["delimiter", "renamed column", "empty", "encoding", "half a file", "missing"],
+    ids=["renamed column", "half a file", "missing"],
 )
 def test_a_file_that_cannot_be_read_stops_the_night_and_leaves_the_lists(home: Home, run_dag: RunDag, table: str, spoil: object) -> None:
     file = home.var / "sample_shop" / table

@@ -15,7 +15,7 @@ from regulars.airflow_server import stop
 from regulars.errors import GateFailed, TryAgain, Unforeseen
 from regulars.file_lock import FileLock
 from regulars.home import Home
-from regulars.process import identity
+from regulars.process import identity, is_gone
 from regulars.run import close_run, open_run, resume_run, step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,13 +108,16 @@ def test_a_night_started_beside_another_leaves_its_log_alone(home: Home) -> None
 
 def test_airflow_is_ended_and_a_stranger_with_its_number_is_not(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
     file = home.private_folder(home.var / "airflow") / "standalone.pid"
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
-        file.write_text(f"{other.pid}@12345 http://127.0.0.1:8080")
-        stop(home)
-        assert other.poll() is None
-        file.write_text(f"{identity(other.pid)} http://127.0.0.1:8080")
-        stop(home)
-        assert other.wait(timeout=10) == -signal.SIGTERM
+    # Nobody's child, so that its end shows at once.
+    shell = subprocess.run(["bash", "-c", "setsid sleep 60 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True)
+    other = int(shell.stdout)
+    file.write_text(f"{other}@12345 http://127.0.0.1:8080")
+    stop(home)
+    running = identity(other)
+    assert not is_gone(running)
+    file.write_text(f"{running} http://127.0.0.1:8080")
+    stop(home)
+    assert is_gone(running)
     assert capsys.readouterr().out.splitlines() == ["Airflow is not running.", "Airflow has ended."]
 
 
