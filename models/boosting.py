@@ -21,7 +21,7 @@ from models.splits import FOLDS, SEED, folds_by_customer
 THREADS = 2
 """Fixed: how sums are split over threads decides their last bits, and a training must repeat on any machine."""
 
-MOST_ROUNDS = 600
+MOST_ROUNDS = 400
 ROUNDS_BETWEEN_EVALUATIONS = 5
 EVALUATIONS_WITHOUT_GAIN = 6
 
@@ -43,43 +43,36 @@ class Columns:
     types: list[str]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A booster and, for each row that it was fitted on, the margin that boosters fitted on other customers give, shape (n,)."""
-
-    booster: xgb.Booster
-    unseen_margin: Figures
-
-
-def fit(matrix: Matrix, label: Figures, customers: NDArray[np.int64], columns: Columns, objective: Objective, base_score: float) -> Fitted:
-    """Fit on all rows, with as many rounds as serve customers best that were left out.
+def fit(
+    matrix: Matrix, label: Figures, offset: Figures, customers: NDArray[np.int64], columns: Columns, objective: Objective
+) -> xgb.Booster:
+    """Fit what an offset leaves over, with as many rounds as serve customers best that were left out.
 
     Args:
         matrix: shape (n, features).
         label: shape (n,), in the objective's unit.
-        base_score: the prediction before any tree, in the same unit.
+        offset: shape (n,), the margin before any tree.
         customers: shape (n,); rows of one customer are always left out together.
     """
-    parameters = _parameters(objective, columns, len(label)) | {"base_score": base_score}
+    parameters = _parameters(objective, columns, len(label))
     fold = folds_by_customer(customers)
     parts = [(fold != number, fold == number) for number in range(FOLDS)]
-    parts = [(inside, outside) for inside, outside in parts if inside.any() and outside.any()]
-    data = [_seen_and_unseen(matrix, label, columns, inside, outside) for inside, outside in parts]
+    data = [
+        _seen_and_unseen(matrix, label, offset, columns, inside, outside) for inside, outside in parts if inside.any() and outside.any()
+    ]
     boosters = [xgb.Booster(parameters, cache=list(pair)) for pair in data]
     rounds = _best_rounds(boosters, data)
-    margin = np.zeros(len(label))
-    for booster, (_, unseen), (_, outside) in zip(boosters, data, parts, strict=True):
-        margin[outside] = booster.predict(unseen, output_margin=True, iteration_range=(0, rounds))
     del boosters, data
-    booster = xgb.train(parameters, _binned(matrix, label, columns), num_boost_round=rounds)
-    return Fitted(booster, margin)
+    return xgb.train(parameters, _binned(matrix, label, offset, columns), num_boost_round=rounds)
 
 
-def margins(booster: xgb.Booster, matrix: Matrix, columns: Columns) -> Figures:
-    """The booster's margin for each row, shape (n,): the same whatever rows stand beside it."""
+def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:
+    """The booster's margin on top of the offset for each row, shape (n,): the same whatever rows stand beside it."""
     if len(matrix) == 0:
         return np.zeros(0)
-    margin: Figures = booster.predict(xgb.DMatrix(matrix, nthread=THREADS, **_described(columns)), output_margin=True).astype(np.float64)
+    # Trees are added to 0 and the offset to their sum: one float32 of both would round amounts of a trillion.
+    data = xgb.DMatrix(matrix, base_margin=np.zeros(len(matrix), np.float32), nthread=THREADS, **_described(columns))
+    margin: Figures = offset + booster.predict(data, output_margin=True).astype(np.float64)
     return margin
 
 
@@ -130,19 +123,20 @@ def _parameters(objective: Objective, columns: Columns, rows: int) -> dict[str, 
         "seed": SEED,
         "nthread": THREADS,
         "verbosity": 0,
+        "base_score": 0.5,  # without effect beside a margin, but written: a later XGBoost may estimate one
     } | dict(objective.parameters)
 
 
 def _seen_and_unseen(
-    matrix: Matrix, label: Figures, columns: Columns, inside: NDArray[np.bool_], outside: NDArray[np.bool_]
+    matrix: Matrix, label: Figures, offset: Figures, columns: Columns, inside: NDArray[np.bool_], outside: NDArray[np.bool_]
 ) -> tuple[xgb.DMatrix, xgb.DMatrix]:
-    seen = _binned(matrix[inside], label[inside], columns)
-    return seen, _binned(matrix[outside], label[outside], columns, seen)
+    seen = _binned(matrix[inside], label[inside], offset[inside], columns)
+    return seen, _binned(matrix[outside], label[outside], offset[outside], columns, seen)
 
 
-def _binned(matrix: Matrix, label: Figures, columns: Columns, like: xgb.DMatrix | None = None) -> xgb.DMatrix:
+def _binned(matrix: Matrix, label: Figures, offset: Figures, columns: Columns, like: xgb.DMatrix | None = None) -> xgb.DMatrix:
     """The data in the trees' bins, a quarter of its size; what was left out takes the bins of what is learned from."""
-    return xgb.QuantileDMatrix(matrix, label=label, ref=like, nthread=THREADS, **_described(columns))
+    return xgb.QuantileDMatrix(matrix, label=label, base_margin=offset, ref=like, nthread=THREADS, **_described(columns))
 
 
 def _described(columns: Columns) -> dict[str, Any]:

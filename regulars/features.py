@@ -37,14 +37,14 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
 
 
 def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Sequence[date] = ()) -> None:
-    """Build the features of the night's as_of, or, for a training, features and outcomes of its past `cutoffs`.
+    """Build the features of as_of and, for a training, features and outcomes of its past `cutoffs`.
 
     Raises:
         GateFailed: a data test failed.
     """
     with step(home, "build features", kind, as_of) as run:
         with open_warehouse(home) as warehouse:
-            set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, day) for day in (cutoffs or [as_of])])
+            set_as_of_dates(warehouse, run, [_as_of_row(warehouse, run, day) for day in [*cutoffs, as_of]])
         build(run, "features")
         run.summary = f"{len(cutoffs)} past cutoffs, {run.summary}" if cutoffs else run.summary
 

@@ -14,7 +14,7 @@ from regulars.home import Home
 from regulars.settings import HomeSettings
 from tests.models.synthetic_shop import AS_OF
 
-FILES = ["manifest.json", "churn.json", "value_if_ordered.json", "value_if_churned.json"]
+FILES = ["manifest.json", "churn_on_offset.json", "churn_alone.json", "value_severity.json", "value_tweedie.json"]
 
 
 def version_folder(home: Home) -> Path:
