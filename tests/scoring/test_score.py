@@ -116,7 +116,7 @@ def test_a_damaged_model_stops_the_night_and_leaves_the_scores_as_they_are(
 ) -> None:
     score(trained_shop, AS_OF)
     before = scores(trained_shop)
-    file = next(trained_shop.models.glob("*/churn.json"))
+    file = next(trained_shop.models.glob("*/churn_alone.json"))
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     try:
