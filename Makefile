@@ -77,6 +77,10 @@ up: env  ## Airflow's pages on 127.0.0.1, with a generated password
 down: env  ## End Airflow, children included
 	@python -m regulars down
 
+.PHONY: secrets
+secrets:  ## Secrets, folders and .env for docker-compose.yml; overwrites nothing
+	@$(PYTHON) -m regulars.deployment prepare
+
 .PHONY: lint
 lint: $(VENV)/.dev  ## Format, types, layers and SQL
 	@ruff format --check .

@@ -1,4 +1,4 @@
-"""`python -m ingestion extract|land|run --as-of DATE`: from the sources of a home to the tables of `raw`."""
+"""`python -m ingestion extract|land|run|requeue --as-of DATE`: from the sources of a home to the tables of `raw`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 from ingestion.extraction import extract_source
 from ingestion.landing import land_source
+from ingestion.requeue import requeue_source
 from ingestion.source import source_names
 from regulars.command import as_of_argument, run_command
 from regulars.home import Home
@@ -21,6 +22,9 @@ def main() -> int:
         ("run", "extract, then land"),
     ):
         as_of_argument(verbs.add_parser(verb, help=meaning))
+    requeue = verbs.add_parser("requeue", help="read rows in quarantine again, after the mapping has been mended")
+    as_of_argument(requeue)
+    requeue.add_argument("--source", metavar="NAME", help="of this source alone (default: of all)")
     options = parser.parse_args()
     return run_command(lambda: _run(options))
 
@@ -34,6 +38,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.verb in ("land", "run"):
         for name in names:
             land_source(home, name, options.as_of, options.kind)
+    if options.verb == "requeue":
+        for name in [options.source] if options.source else names:
+            requeue_source(home, name, options.as_of, options.kind)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def extract_source(home: Home, source_name: str, as_of: date, kind: Kind) -> Non
             home.private_folder(home.extracts)
             home.private_folder(folder.parent)
             home.private_folder(aside)
-            _write_manifest(source.extract(_landed_files(run, source_name), aside), aside)
+            _write_manifest(source.extract(_landed_files(run, source_name), aside, known_at=run.known_at), aside)
             aside.replace(folder)
         run.summary = _in_words(read_manifest(folder))
 

@@ -24,6 +24,9 @@ from regulars.run import Kind, Run, step
 from regulars.tables import CANONICAL_TABLES, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES, QUARANTINE, VERSION_COLUMNS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
+FIRST_REQUEUED = FILES_OF_A_RUN // timedelta(microseconds=2)
+"""file_ordinal of the first rows that a run requeues: the files that it reads itself come before."""
+
 
 def land_source(home: Home, source_name: str, as_of: date, kind: Kind) -> None:
     """Write the run's extract of a source to `raw` and `private`, with its accounts, all or nothing.
@@ -37,15 +40,17 @@ def land_source(home: Home, source_name: str, as_of: date, kind: Kind) -> None:
         with open_warehouse(home) as warehouse:
             if (folder / MANIFEST).exists():
                 with warehouse.transaction():
-                    _Landing(warehouse, run, source_name, folder).land(read_manifest(folder))
-            elif not _accounts(warehouse, run, source_name):
+                    landing = Landing(warehouse, run, source_name, folder)
+                    landing.withdraw()
+                    landing.land(read_manifest(folder))
+            elif not accounts_of(warehouse, run, source_name):
                 raise InputError(f"{source_name} has not been extracted: run `python -m ingestion extract --as-of {as_of}` first")
-            run.summary = _in_words(_accounts(warehouse, run, source_name))
+            run.summary = _in_words(accounts_of(warehouse, run, source_name))
         # It holds personal data, and has done its service.
         remove_extract(folder)
 
 
-class _Landing:
+class Landing:
     """The writes of one run for one source, inside the caller's transaction."""
 
     def __init__(self, warehouse: Warehouse, run: Run, source: str, folder: Path):
@@ -53,10 +58,10 @@ class _Landing:
 
     def land(self, extraction: Extraction) -> None:
         self._check_file_count(extraction)
-        self._withdraw()
         tables = {table.name: table for table in CANONICAL_TABLES}
         if extraction.quarantine:
             self._quarantine(extraction.quarantine)
+        self._close_waiting([file.file for file in extraction.files])
         for name, extract in extraction.tables.items():
             offered = self._insert_versions(tables[name], extract.parquet) if extract.parquet else 0
             self._exclude(name, extract.excluded)
@@ -64,17 +69,23 @@ class _Landing:
         self._note_files(extraction)
 
     def _check_file_count(self, extraction: Extraction) -> None:
-        if timedelta(microseconds=len(extraction.files)) >= FILES_OF_A_RUN:
-            raise InputError(f"{self._source} brings {len(extraction.files):,} files at once, expected fewer than a million: join them")
+        if len(extraction.files) >= FIRST_REQUEUED:
+            raise InputError(
+                f"{self._source} brings {len(extraction.files):,} files at once, expected fewer than {FIRST_REQUEUED:,}: join them"
+            )
 
-    def _withdraw(self) -> None:
+    def withdraw(self) -> None:
         """Take back what this very run has written before: it is written again, with the same known_at."""
         for table in (*CANONICAL_TABLES, QUARANTINE, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES):
             self._warehouse.execute(f"delete from {table.qualified_name} where source = ? and run_id = ?", [self._source, self._run.run_id])
+        self._warehouse.execute(
+            "update private.quarantine set closed_by = null where source = ? and closed_by = ?", [self._source, self._run.run_id]
+        )
 
     def _insert_versions(self, table: Table, files: Sequence[str]) -> int:
         """Append what is new or changed; the number of rows that were offered."""
         self._warehouse.load_temporary("offered_rows", [self._folder / file for file in files])
+        self._hold_back(table)
         is_first_load = self._is_first_load(table)
         own = ", ".join(column.name for column in table.columns if column not in VERSION_COLUMNS)
         learned = "cast(? as timestamp) + file_ordinal * interval '1 microsecond'"
@@ -97,6 +108,9 @@ class _Landing:
             [*parameters, is_first_load, self._source, self._run.known_at, self._run.known_at, self._run.run_id],
         )
         return self._number("select count(*) from offered_rows", [])
+
+    def _hold_back(self, table: Table) -> None:
+        """Take out of the offered rows what must not be landed."""
 
     def _version_before(self, table: Table, *, is_first_load: bool, files_count: int) -> tuple[str, list[str]]:
         """Query of the offered rows with the hash of the version before each, in an earlier file or in the warehouse."""
@@ -137,12 +151,27 @@ class _Landing:
         self._warehouse.load_temporary("quarantined_rows", [self._folder / file for file in files])
         self._warehouse.execute(
             """
-            insert into private.quarantine (run_id, source, table_name, file, line, reason, raw_bytes, quarantined_at)
-            select cast(? as varchar), cast(? as varchar), table_name, file, line, reason, raw_bytes, cast(? as timestamp)
+            insert into private.quarantine (
+                run_id, source, table_name, file, line, reason, raw_bytes, quarantined_at, mapped_table, header, extracted_by
+            )
+            select
+                cast(? as varchar), cast(? as varchar), table_name, file, line, reason, raw_bytes, cast(? as timestamp),
+                mapped_table, header, cast(? as varchar)
             from quarantined_rows
             """,
-            [self._run.run_id, self._source, self._run.known_at],
+            [self._run.run_id, self._source, self._run.known_at, self._run.run_id],
         )
+
+    def _close_waiting(self, files: list[str]) -> None:
+        """What earlier readings of these files set aside has been read again, with the files as they are now."""
+        if files:
+            self._warehouse.execute(
+                f"""
+                update private.quarantine set closed_by = ?
+                where source = ? and run_id <> ? and closed_by is null and file in ({", ".join("?" for _ in files)})
+                """,
+                [self._run.run_id, self._source, self._run.run_id, *files],
+            )
 
     def _exclude(self, table_name: str, excluded: dict[str, int]) -> None:
         rows = [self._row(table_name) | {"reason": reason, "rows_excluded": count} for reason, count in excluded.items()]
@@ -192,7 +221,8 @@ class _Landing:
         return {"run_id": self._run.run_id, "source": self._source, "table_name": table_name}
 
 
-def _accounts(warehouse: Warehouse, run: Run, source: str) -> list[tuple[Any, ...]]:
+def accounts_of(warehouse: Warehouse, run: Run, source: str) -> list[tuple[Any, ...]]:
+    """Table, rows read, loaded and merged, of what the run has landed of the source."""
     return warehouse.rows(
         """
         select table_name, rows_read, rows_loaded, duplicates_merged

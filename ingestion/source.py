@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import pyarrow as pa
 from pydantic import Field
 
 import ingestion.sources
@@ -61,7 +63,8 @@ class Extraction:
         tables: by canonical table name; every table that the source gives, also when nothing was read for it. The
             Parquet files hold the table's own columns and record_key, content_hash, event_at, file, line and
             file_ordinal, the place of the file among those of the run, from 1.
-        quarantine: Parquet files with the columns table_name, file, line, reason and raw_bytes.
+        quarantine: Parquet files with the columns table_name, file, line, reason, raw_bytes, and what a later reading of
+            the bytes needs: mapped_table, the table whose mapping was used, and header, a JSON list of the file's columns.
         files: what was read.
         unchanged: files that were not read, because they are as they were when last landed.
     """
@@ -70,6 +73,26 @@ class Extraction:
     quarantine: list[str] = field(default_factory=list)
     files: list[LandedFile] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class WaitingRows:
+    """Rows of one file that wait in quarantine, as one run read them.
+
+    Attributes:
+        table_name: the table whose mapping reads them.
+        header: names of the file's columns.
+        rows: line and raw_bytes of each, in the order of the lines.
+    """
+
+    table_name: str
+    file: str
+    header: list[str]
+    rows: pa.Table
+
+
+PlacesTaken = Callable[[Table, Sequence[str]], pa.Table]
+"""For a table and the beginnings of record_keys that end in `#` and a place: begin and taken, how many stand in the warehouse."""
 
 
 class Source(Protocol):
@@ -86,16 +109,34 @@ class Source(Protocol):
     def tables(self) -> tuple[Table, ...]:
         """The canonical tables that it gives."""
 
-    def extract(self, landed: Mapping[str, LandedFile], into: Path) -> Extraction:
+    def extract(self, landed: Mapping[str, LandedFile], into: Path, *, known_at: datetime) -> Extraction:
         """Read what is new and write it as Parquet into the empty folder `into`, without the warehouse.
 
         Args:
             landed: what has been landed before, by file: what has not changed since need not be read again.
             into: folder for the Parquet files; readable by the owner alone.
+            known_at: when the run learns of what it reads. A row that tells of a later event is a bad one.
 
         Raises:
-            InputError: something cannot be read as a whole. Single bad rows go to quarantine.
+            InputError: something cannot be read as a whole, or not one of its rows. Single bad rows go to quarantine.
             ConfigurationError: the settings do not fit what is there.
+        """
+
+    def reread(
+        self, waiting: Sequence[WaitingRows], into: Path, *, known_at: datetime, first_ordinal: int, places_taken: PlacesTaken
+    ) -> Extraction:
+        """Read rows of the quarantine again, by the settings as they are now: as `extract` would, had it just met them.
+
+        Args:
+            waiting: the rows; a later element brings later versions.
+            into: as for `extract`.
+            known_at: as for `extract`.
+            first_ordinal: file_ordinal of the first element; the others follow.
+            places_taken: asked where equal rows are different ones, so that a row is not taken for one that has been landed.
+
+        Raises:
+            InputError: the rows cannot be told apart, or lack a column that the settings name.
+            ConfigurationError: the source does not give the table any more.
         """
 
 

@@ -75,13 +75,18 @@ def prepare_airflow(home: Home) -> None:
     _say("Preparing Airflow's metadata database …")
     home.logs.mkdir(parents=True, exist_ok=True)
     log = home.logs / "airflow-preparation.log"
-    pools = [[_airflow(), "pools", "set", name, str(slots), description] for name, (slots, description) in POOLS.items()]
     with log.open("wb") as stream:
-        for command in ([_airflow(), "db", "migrate"], *pools):
+        for command in preparation_commands():
             done = subprocess.run(command, env=airflow_environment(home), stdout=stream, stderr=subprocess.STDOUT, check=False)
             if done.returncode != 0:
                 raise RegularsError(f"Airflow's metadata database could not be made; see {log}")
     marker.write_text(wanted)
+
+
+def preparation_commands() -> list[list[str]]:
+    """What makes or upgrades the metadata database and the pools; each may run again."""
+    pools = [[_airflow(), "pools", "set", name, str(slots), description] for name, (slots, description) in POOLS.items()]
+    return [[_airflow(), "db", "migrate"], *pools]
 
 
 def _airflow() -> str:

@@ -190,9 +190,13 @@ QUARANTINE = Table(
         _required("line", "integer", "First line of the row in that file, counted from 1 with the header."),
         _required("reason", "text", "What is wrong with it, and in which column."),
         _required("raw_bytes", "bytes", "The row as it stands in the file."),
-        _required("quarantined_at", "timestamp", "known_at of the run."),
+        _required("quarantined_at", "timestamp", "known_at of the run that read it from its file."),
+        Column("mapped_table", "text", "Table whose mapping read it: orders, say, for a cancelled order that was meant for refunds."),
+        Column("header", "text", "Names of the file's columns, as a JSON list."),
+        Column("extracted_by", "text", "Run that read it from its file: an earlier one, when a requeue found it bad again."),
+        Column("closed_by", "text", "Run that read it again, from here or with its file; null while it waits."),
     ),
-    ("source", "file", "line", "run_id"),
+    ("source", "mapped_table", "file", "line", "run_id"),
     "ingestion",
 )
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import Field
 
 from ingestion.guests import GuestPseudonyms
-from ingestion.source import Extraction, LandedFile, SourceSettings, TableExtract
+from ingestion.source import Extraction, LandedFile, PlacesTaken, SourceSettings, TableExtract, WaitingRows
 from ingestion.tabular.binding import Binding, TableReading
 from ingestion.tabular.csv_rows import CsvRows
 from ingestion.tabular.file_search import files_of
 from ingestion.tabular.guest_rows import GuestRows
 from ingestion.tabular.mapping import EMAIL, MAPPINGS, TableMapping, TableMappings
 from ingestion.tabular.parquet_rows import ParquetRows
+from ingestion.tabular.requeued_rows import requeued_rows
 from ingestion.tabular.rows import FileRows
 from ingestion.tabular.table_extraction import TableExtraction
 from ingestion.tabular.text_stream import fingerprint
@@ -26,7 +28,7 @@ from regulars.home import Home
 from regulars.settings import Currency, ShopSettings, TimeZone
 from regulars.tables import CANONICAL_TABLES, CUSTOMERS, REFUNDS, Table
 
-READING = "1"
+READING = "2"
 """Counts up when files are to be read again because we read them differently now."""
 
 
@@ -78,35 +80,76 @@ class Source:
                 given.add(CUSTOMERS)
         return tuple(table for table in CANONICAL_TABLES if table in given)
 
-    def extract(self, landed: Mapping[str, LandedFile], into: Path) -> Extraction:
+    def extract(self, landed: Mapping[str, LandedFile], into: Path, *, known_at: datetime) -> Extraction:
         self._require_earlier_tables(landed)
         extraction = Extraction({table.name: TableExtract() for table in self.tables})
         pseudonyms = GuestPseudonyms(self._home)
         with WorkDatabase(into) as work:
             guest_rows = GuestRows(work)
             for path, readings in self._files().items():
-                label = Path(os.path.relpath(path, self._folder)).as_posix()
-                file = LandedFile(label, fingerprint(path), _fingerprint_of(readings))
+                label = self._label(path)
+                file = LandedFile(label, _fingerprint_when_readable(path, label), _fingerprint_of(readings))
                 if landed.get(label) == file:
                     extraction.unchanged.append(label)
                     continue
                 extraction.files.append(file)
                 for reading in readings:
                     rows = _open(path, label, reading.mapping)
-                    TableExtraction(
+                    table_extraction = TableExtraction(
                         work,
                         rows,
-                        Binding(reading, rows),
+                        Binding(reading, rows, known_at=known_at),
                         pseudonyms=pseudonyms,
                         guest_rows=guest_rows,
                         file_ordinal=len(extraction.files),
-                    ).write(into, extraction)
+                    )
+                    table_extraction.write(into, extraction)
                     if rows.sha256 != file.sha256:
                         raise TryAgain(
                             f"{label} of the source {self._name} changed while it was read; wait until it is complete, then try again"
                         )
+                    table_extraction.refuse_when_every_row_is_bad()
             guest_rows.write(into, extraction)
         return extraction
+
+    def reread(
+        self, waiting: Sequence[WaitingRows], into: Path, *, known_at: datetime, first_ordinal: int, places_taken: PlacesTaken
+    ) -> Extraction:
+        extraction = Extraction({table.name: TableExtract() for table in self.tables})
+        pseudonyms = GuestPseudonyms(self._home)
+        with WorkDatabase(into) as work:
+            guest_rows = GuestRows(work)
+            for ordinal, group in enumerate(waiting, start=first_ordinal):
+                reading = self._readings.get(group.table_name)
+                if reading is None:
+                    raise ConfigurationError(
+                        f"rows of {group.file} wait in quarantine for {group.table_name}, which the source does not give any more: "
+                        "describe the table again, or delete the rows from private.quarantine",
+                        file=self._home.config / "sources.yml",
+                        key=f"sources.{self._name}.tables",
+                    )
+                rows = requeued_rows(group, reading.mapping, work.folder)
+                TableExtraction(
+                    work,
+                    rows,
+                    Binding(reading, rows, known_at=known_at),
+                    pseudonyms=pseudonyms,
+                    guest_rows=guest_rows,
+                    file_ordinal=ordinal,
+                    places_taken=places_taken,
+                ).write(into, extraction)
+            guest_rows.write(into, extraction)
+        return extraction
+
+    def _label(self, path: Path) -> str:
+        """The file in texts for people and in tables."""
+        label = Path(os.path.relpath(path, self._folder)).as_posix()
+        try:
+            label.encode()
+        except UnicodeEncodeError:
+            shown = label.encode(errors="surrogateescape").decode(errors="replace")
+            raise InputError(f"the name of the file {shown} of the source {self._name} is no UTF-8 text: give it another name") from None
+        return label
 
     def _require_earlier_tables(self, landed: Mapping[str, LandedFile]) -> None:
         """A file that is found by its table's name and was there on an earlier night is not left out in silence."""
@@ -141,6 +184,13 @@ class Source:
             for path in found:
                 files.setdefault(path, []).append(reading)
         return dict(sorted(files.items()))
+
+
+def _fingerprint_when_readable(path: Path, label: str) -> str:
+    try:
+        return fingerprint(path)
+    except OSError as error:
+        raise InputError(f"{label} cannot be read ({error.strerror}): let the user who runs the night read it, then try again") from None
 
 
 def _open(path: Path, label: str, mapping: TableMapping) -> FileRows:

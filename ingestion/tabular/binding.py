@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from ingestion.row_predicate import LINE, RowPredicate, RuleType, closest
@@ -22,6 +23,9 @@ from regulars.errors import ConfigurationError, InputError
 from regulars.segment_rule import RuleError
 from regulars.tables import Column, Table
 
+LATEST_EVENT = timedelta(days=1)
+"""After its known_at, a run believes no event: a day, for clocks and zones that are set wrong."""
+
 
 @dataclass(frozen=True)
 class TableReading:
@@ -38,12 +42,16 @@ class TableReading:
 class Binding:
     """See the module.
 
+    Args:
+        known_at: when the run learns of the rows.
+
     Raises:
         InputError: the file lacks a column that the mapping names.
         ConfigurationError: the mapping's rules do not fit the file's columns.
     """
 
-    def __init__(self, reading: TableReading, rows: FileRows):
+    def __init__(self, reading: TableReading, rows: FileRows, *, known_at: datetime):
+        self._latest = known_at + LATEST_EVENT
         self.reading, self.table, self.mapping, self._rows = reading, reading.table, reading.mapping, rows
         self._where = f"sources.{reading.source}.tables.{self.table.name}"
         mapped = self.mapping.rules()
@@ -123,7 +131,9 @@ class Binding:
         values = {}
         for canonical, rule in self.rules.items():
             text = self.text(rule.column) if rule.column is not None else literal(rule.constant or "")
-            values[canonical] = typed(self.table, columns[canonical], rule, self.mapping, self.reading.time_zone, text)
+            values[canonical] = typed(
+                self.table, columns[canonical], rule, self.mapping, zone=self.reading.time_zone, latest=self._latest, text=text
+            )
         return values
 
     def _predicate_texts(self) -> list[str]:

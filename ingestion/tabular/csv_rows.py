@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from ingestion.tabular.rows import ROW_COLUMNS, FileRows, bytes_of, field_names, holding, without_blanks
+from ingestion.tabular.rows import NUL_BYTE, ROW_COLUMNS, FileRows, bytes_of, field_names, holding, without_blanks
 from ingestion.tabular.text_lines import lines_in, raw_rows
 from ingestion.tabular.text_stream import TAIL_BYTES, UNDECODABLE, TextStream
 from regulars.errors import InputError
@@ -163,7 +163,7 @@ class CsvRows(FileRows):
             return pa.nulls(batch.num_rows, pa.string())
         self._undecodable_rows += int(marked.sum())
         problems = np.full(batch.num_rows, None, dtype=object)
-        problems[nul] = "expected text, found a NUL byte"
+        problems[nul] = NUL_BYTE
         problems[marked] = self._undecodable
         return pa.array(problems, pa.string())
 
@@ -185,7 +185,9 @@ class CsvRows(FileRows):
         if len(lines) > self._last_row_lines or len(self._stream.tail) < TAIL_BYTES:
             row = "".join(lines[-self._last_row_lines :])
         else:
-            row = next(self.raw_rows([(line, self._next_line + 1)])).decode(self._encoding, errors="replace")
+            row = next(raw_rows(self._path, self.label, self._encoding, [(line, self._next_line + 1)])).decode(
+                self._encoding, errors="replace"
+            )
         try:
             list(csv.reader(io.StringIO(row, newline=""), delimiter=self._delimiter, strict=True))
         except csv.Error as error:

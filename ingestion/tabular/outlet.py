@@ -89,14 +89,21 @@ class Outlet:
             key, own_id = "row_key", f"left(md5(row_key), {_ID_LENGTH})"
         else:
             file_code = hashlib.sha256(label.encode()).hexdigest()[:6]
-            key = f"{literal(label + '#')} || row_key || '#' || coalesce(place, 1)"
-            own_id = f"{literal(file_code + '-')} || left(row_key, {_ID_LENGTH}) || case when place > 1 then '-' || place else '' end"
+            number = "(coalesce(place, 1) + coalesce(taken, 0))"
+            key = f"{self.begin_of_key(label)} || {number}"
+            own_id = f"{literal(file_code + '-')} || left(row_key, {_ID_LENGTH}) || case when {number} > 1 then '-' || {number} else '' end"
         columns = [f"{own_id} as {column.name}" if column.name == self.derived_id else column.name for column in own_columns(self.table)]
         return f"""
             select {", ".join(columns)}, {key} as record_key, content_hash, event_at,
                 {literal(label)} as file, line, {ordinal} as file_ordinal
-            from keyed left join repeats using (line) where coalesce(fate, 'kept') = 'kept'
+            from keyed left join repeats using (line) left join taken on taken.begin = {self.begin_of_key(label)}
+            where coalesce(fate, 'kept') = 'kept'
         """
+
+    @staticmethod
+    def begin_of_key(label: str) -> str:
+        """SQL of the record_key of a row without key, up to its place."""
+        return f"{literal(label + '#')} || row_key || '#'"
 
 
 def told_apart(names: list[str], types: dict[str, ColumnType]) -> str:

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingestion.tabular.rows import ROW_COLUMNS, FileRows, field_names, holding, without_blanks
+from ingestion.tabular.rows import NUL_BYTE, ROW_COLUMNS, FileRows, field_names, holding, without_blanks
 from ingestion.tabular.text_stream import fingerprint
 from regulars.errors import InputError
 
 ROWS_PER_BATCH = 1 << 16
+NO_TEXT = "expected UTF-8 text, found bytes that are none"
 
 
 class ParquetRows(FileRows):
@@ -60,8 +61,8 @@ class ParquetRows(FileRows):
             undecodable = np.zeros(batch.num_rows, dtype=bool)
             texts = [_as_text(column, undecodable) for column in batch.columns]
             problems = np.full(batch.num_rows, None, dtype=object)
-            problems[holding("\0", texts)] = "expected text, found a NUL byte"
-            problems[undecodable] = "expected UTF-8 text, found bytes that are none"
+            problems[holding("\0", texts)] = NUL_BYTE
+            problems[undecodable] = NO_TEXT
             yield pa.record_batch([lines, lines, pa.array(problems, pa.string()), *without_blanks(texts)], names=names)
 
     def raw_rows(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
@@ -80,7 +81,7 @@ class ParquetRows(FileRows):
 
 
 def _as_text(column: pa.Array, undecodable: Any) -> pa.Array:
-    """The column as text; rows with bytes that are none become null, and true in the mask `undecodable`."""
+    """The column as text; rows with bytes that are none are marked there, and true in the mask `undecodable`."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if pa.types.is_nested(column.type):
@@ -92,7 +93,7 @@ def _as_text(column: pa.Array, undecodable: Any) -> pa.Array:
     except pa.ArrowInvalid:
         if len(column) == 1:
             undecodable[0] = True
-            return pa.nulls(1, pa.string())
+            return pa.array([column[0].as_py().decode(errors="regulars.mark")])
     middle = len(column) // 2
     halves = [_as_text(column[:middle], undecodable[:middle]), _as_text(column[middle:], undecodable[middle:])]
     return pa.concat_arrays(halves)

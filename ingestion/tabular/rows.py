@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 ROW_COLUMNS = ("line", "last_line", "malformed")
 """First and last line of the row in its file, from 1 with the header; what is wrong with the row as a whole, else null."""
 
+NUL_BYTE = "expected text, found a NUL byte"
+
 
 def field_names(columns: Sequence[str]) -> list[str]:
     """Names of the texts in a batch, by the place of their column: a header may hold anything, even a name twice."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ingestion.guests import GuestPseudonyms
-from ingestion.source import Extraction
+from ingestion.source import Extraction, PlacesTaken
 from ingestion.tabular.binding import Binding
 from ingestion.tabular.guest_rows import GuestRows
 from ingestion.tabular.mapping import EMAIL
@@ -38,9 +39,11 @@ class TableExtraction:
         pseudonyms: GuestPseudonyms,
         guest_rows: GuestRows,
         file_ordinal: int,
+        places_taken: PlacesTaken | None = None,
     ):
         self._work, self._rows, self._binding = work, rows, binding
         self._pseudonyms, self._guest_rows, self._ordinal = pseudonyms, guest_rows, file_ordinal
+        self._places_taken = places_taken
 
     def write(self, into: Path, extraction: Extraction) -> None:
         """Raises InputError or ConfigurationError when the file cannot be used as a whole."""
@@ -111,12 +114,15 @@ class TableExtraction:
             column = binding.source_column(name)
             rule = binding.rules[name]
             if rule.column is not None and value.expected != "text":
-                found[f"{binding.text(rule.column)} is not null and v_{name} is null"] = f"column {column}: expected {value.expected}"
+                expected = literal(f"column {column}: expected {value.expected}")
+                if value.limits:
+                    expected = f"case when {value.readable} then {literal(f'column {column}: expected {value.limits}')} else {expected} end"
+                found[f"{binding.text(rule.column)} is not null and v_{name} is null"] = expected
             if name in required and name != "account_id" and rule.column is not None:
-                found[f"{binding.text(rule.column)} is null"] = f"column {column}: a value is required"
+                found[f"{binding.text(rule.column)} is null"] = literal(f"column {column}: a value is required")
         for name in binding.mapping.row_key or []:
-            found.setdefault(f"{binding.text(name)} is null", f"column {name}: a value is required")
-        listed = ", ".join(f"case when {condition} then {literal(words)} end" for condition, words in found.items())
+            found.setdefault(f"{binding.text(name)} is null", literal(f"column {name}: a value is required"))
+        listed = ", ".join(f"case when {condition} then {words} end" for condition, words in found.items())
         return f"case when {' or '.join(found)} then concat_ws('; ', {listed}) end" if found else "cast(null as varchar)"
 
     def _resolve_guests(self) -> None:
@@ -170,7 +176,7 @@ class TableExtraction:
     def _count(self, extraction: Extraction) -> None:
         """Rows read, excluded and quarantined so far, by the table for which each row was meant."""
         reasons = [BLANK, *(reason for reason, _ in self._binding.excludes)]
-        counted = 0
+        counted = usable = blank = 0
         for is_cancelled, excluded_by, is_problem, count in self._work.rows(
             "select is_cancelled, excluded_by, problem is not null, count(*) from resolved group by 1, 2, 3"
         ):
@@ -179,11 +185,30 @@ class TableExtraction:
             counted += count
             if excluded_by is not None:
                 extract.excluded[reasons[excluded_by]] = extract.excluded.get(reasons[excluded_by], 0) + count
+                blank += count if excluded_by == 0 else 0
             elif is_problem:
                 extract.rows_quarantined += count
+            usable += count if excluded_by or (excluded_by is None and not is_problem) else 0
         if counted != self._rows.rows_read:
             raise InputError(
                 f"{self._rows.label}: {self._rows.rows_read:,} rows were read, {counted:,} came through: please report the defect"
+            )
+        self._is_every_row_bad = usable == 0 and counted > blank
+
+    def refuse_when_every_row_is_bad(self) -> None:
+        """Not one row that can be used means that the file or its mapping is wrong as a whole, and not its rows.
+
+        Raises:
+            InputError: with the commonest reason; the rows of the file were to be set aside.
+        """
+        if self._is_every_row_bad:
+            reasons = self._work.rows(
+                "select problem, count(*) from resolved where problem is not null group by problem order by count(*) desc, problem"
+            )
+            (reason, count), all_rows = reasons[0], sum(count for _, count in reasons)
+            raise InputError(
+                f"{self._rows.label}: not one of its {all_rows:,} rows can be used, so nothing of it was landed. The commonest reason, "
+                f"of {count:,}: {reason}. Correct the mapping in config/sources.yml, or have the file exported again"
             )
 
     def _meant_for(self, is_cancelled: bool) -> str:
@@ -193,6 +218,7 @@ class TableExtraction:
         extract = extraction.tables[outlet.table.name]
         self._work.run(outlet.keyed())
         self._work.run(outlet.repeats())
+        self._note_places_taken(outlet)
         rows = self._work.rows("select count(*) from keyed")[0][0]
         fates = dict(self._work.rows("select fate, count(*) from repeats group by fate"))
         merged, contradicting = fates.get("merged", 0), fates.get("contradicting", 0)
@@ -210,6 +236,15 @@ class TableExtraction:
             file = f"{outlet.table.name}-{self._ordinal}.parquet"
             self._work.write_parquet(outlet.kept(self._rows.label, self._ordinal), into / file)
             extract.parquet.append(file)
+
+    def _note_places_taken(self, outlet: Outlet) -> None:
+        """The table `taken`: how many rows of the file with the same content have been landed before, where that makes other rows."""
+        self._work.run("create or replace temporary table taken (begin varchar, taken bigint)")
+        if self._places_taken is None or outlet.key:
+            return
+        begins = self._work.rows(f"select distinct {outlet.begin_of_key(self._rows.label)} from keyed")
+        taken = self._places_taken(outlet.table, [begin for (begin,) in begins])
+        self._work.load("found", taken.schema, iter(taken.to_batches()), "insert into taken select * from found")
 
     def _add_guests(self) -> None:
         has_no_account = "v_account_id is null" if "account_id" in self._binding.rules else "true"
@@ -242,7 +277,8 @@ class TableExtraction:
         )
         file = f"quarantine-{self._binding.table.name}-{self._ordinal}.parquet"
         query = f"""
-            select table_name, {literal(self._rows.label)} as file, line, problem as reason, raw_bytes
+            select table_name, {literal(self._rows.label)} as file, line, problem as reason, raw_bytes,
+                {literal(self._binding.table.name)} as mapped_table, {literal(json.dumps(self._rows.columns, ensure_ascii=False))} as header
             from bad_rows inner join raw_bytes_of_rows using (line)
         """
         self._work.write_parquet(query, into / file)

@@ -16,6 +16,11 @@ def lines_in(text: str) -> int:
     return 1 + text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
+def has_wide_line_ends(encoding: str) -> bool:
+    """Whether a line end is more than one byte, as in UTF-16."""
+    return len("\n".encode(encoding)) != 1
+
+
 def raw_rows(path: Path, label: str, encoding: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
     """The bytes of the rows at (first line, last line), both counted from 1, in ascending order, without their last line end.
 
@@ -74,7 +79,7 @@ def _chunks_of_lines(path: Path, label: str, encoding: str) -> Iterator[bytes]:
 
 
 def _blocks(path: Path, label: str, encoding: str) -> Iterator[bytes]:
-    if len("\n".encode(encoding)) == 1:
+    if not has_wide_line_ends(encoding):
         yield from unzipped_blocks(read_blocks(path), label)
         return
     stream = TextStream(path, label, encoding)

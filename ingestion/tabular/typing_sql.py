@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
+from ingestion.tabular.currencies import CURRENCIES
 from ingestion.tabular.mapping import ColumnRule, TableMapping
 from regulars.tables import Column, Table
 
-EARLIEST, LATEST = "1970-01-02", "2100-01-01"
-"""Times outside are slips of the keyboard, or words such as infinity that a cast would take for a time."""
+EARLIEST = "1970-01-02"
+"""Earlier times are slips of the keyboard, or the zero that a program writes for a time that it does not know."""
+EARLIEST_DATE = "1900-01-01"
 
 _CHOICES = {
     ("consents", "channel"): ("email", "sms", "post", "ads"),
@@ -18,10 +21,19 @@ _CHOICES = {
 
 @dataclass(frozen=True)
 class TypedText:
-    """An expression over a text, and what the text should have looked like."""
+    """An expression over a text, and what the text should have looked like.
+
+    Attributes:
+        sql: the value; null where the text is none, or one that cannot be true.
+        expected: what a value looks like, in words.
+        readable: whether the text is a value at all; empty: there is no value that cannot be true.
+        limits: what values can be true, in words.
+    """
 
     sql: str
     expected: str
+    readable: str = ""
+    limits: str = ""
 
 
 def literal(text: str) -> str:
@@ -29,19 +41,21 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping, zone: str, text: str) -> TypedText:
+def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping, *, zone: str, latest: datetime, text: str) -> TypedText:
     """The value of a canonical column.
 
     Args:
         rule: how the file writes it.
         zone: IANA name of the time zone of times without one; the session's zone is the same.
+        latest: what happened later has not happened.
         text: SQL of the text in the file.
     """
     if rule.values:
         cases = " ".join(f"when {literal(word)} then {literal(meaning)}" for word, meaning in rule.values.items())
         text = f"case {text} {cases} else {text} end"
     if column.name == "currency":
-        return TypedText(f"case when regexp_full_match(upper({text}), '[A-Z]{{3}}') then upper({text}) end", "a currency code such as EUR")
+        codes = ", ".join(literal(code) for code in CURRENCIES)
+        return TypedText(f"case when upper({text}) in ({codes}) then upper({text}) end", "a currency code of ISO 4217, such as EUR")
     if choices := _CHOICES.get((table.name, column.name)):
         listed = ", ".join(literal(choice) for choice in choices)
         return TypedText(f"case when lower({text}) in ({listed}) then lower({text}) end", f"one of {', '.join(choices)}")
@@ -50,30 +64,33 @@ def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping,
     if column.type in ("integer", "amount"):
         return _number(table, column, mapping, text)
     if column.type in ("timestamp", "date"):
-        return _time(column, rule, zone, text)
+        return _time(column, rule, zone, latest, text)
     raise NotImplementedError(f"no canonical table has a column of type {column.type} yet; write here how a text becomes one")
 
 
 def _number(table: Table, column: Column, mapping: TableMapping, text: str) -> TypedText:
-    number = f"try_cast({_plain_number(text, mapping)} as decimal(18, 4))"
+    plain = _plain_number(text, mapping)
+    number = f"try_cast({plain} as decimal(18, 4))"
     if column.type == "integer":
         return TypedText(f"case when {number} = trunc({number}) then try_cast({number} as bigint) end", "a whole number such as 12")
     example = f"12{mapping.decimal}50"
     if (table.name, column.name) == ("refunds", "amount"):
         return TypedText(f"case when {number} >= 0 then {number} end", f"an amount of 0 or more, such as {example}")
-    return TypedText(number, f"an amount such as {example}")
+    return TypedText(number, f"an amount such as {example}", f"isfinite(try_cast({plain} as double))", "an amount below 10^14")
 
 
-def _time(column: Column, rule: ColumnRule, zone: str, text: str) -> TypedText:
+def _time(column: Column, rule: ColumnRule, zone: str, latest: datetime, text: str) -> TypedText:
     in_format = f"a time like {' or '.join(rule.format)}" if rule.format else ""
     if column.type == "date":
         day = f"try_cast({_by_format(text, rule) if rule.format else text} as date)"
-        plausible = f"case when {day} between date '1900-01-01' and date '{LATEST}' then {day} end"
-        return TypedText(plausible, in_format or "a date such as 2026-03-01")
+        plausible = f"case when {day} between date '{EARLIEST_DATE}' and date '{latest:%Y-%m-%d}' then {day} end"
+        limits = f"a date between {EARLIEST_DATE} and the day after the run"
+        return TypedText(plausible, in_format or "a date such as 2026-03-01", f"isfinite({day})", limits)
     zoned = f"timezone({literal(zone)}, {_by_format(text, rule)})" if rule.format else f"try_cast({text} as timestamptz)"
     moment = f"timezone('UTC', {zoned})"
-    plausible = f"case when {moment} between timestamp '{EARLIEST}' and timestamp '{LATEST}' then {moment} end"
-    return TypedText(plausible, in_format or "a time from 1970 on, such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z")
+    plausible = f"case when {moment} between timestamp '{EARLIEST}' and timestamp '{latest}' then {moment} end"
+    expected = in_format or "a time such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z"
+    return TypedText(plausible, expected, f"isfinite({moment})", f"a time between {EARLIEST} and one day after the run")
 
 
 def as_written(rule: ColumnRule, text: str) -> str:

@@ -17,12 +17,16 @@ MEMORY_LIMIT = "2GB"
 
 
 class WorkDatabase:
-    """Set-based work on rows in flight. Its errors never quote a value, for it may be personal."""
+    """Set-based work on rows in flight. Its errors never quote a value, for it may be personal.
+
+    Attributes:
+        folder: for files of the work, which vanish with it.
+    """
 
     def __init__(self, folder: Path):
-        self._folder = folder / "work"
-        self._folder.mkdir(mode=0o700)
-        self._connection = connect(self._folder / "work.duckdb")
+        self.folder = folder / "work"
+        self.folder.mkdir(mode=0o700)
+        self._connection = connect(self.folder / "work.duckdb")
         self._connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
 
     def __enter__(self) -> WorkDatabase:
@@ -30,7 +34,7 @@ class WorkDatabase:
 
     def __exit__(self, *exception: object) -> None:
         self._connection.close()
-        shutil.rmtree(self._folder)
+        shutil.rmtree(self.folder)
 
     def use_time_zone(self, name: str) -> None:
         """Times without a zone are read in this one from here on."""

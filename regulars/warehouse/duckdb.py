@@ -65,11 +65,24 @@ class DuckDBWarehouse:
     def _create_tables(self) -> None:
         existing = {f"{schema}.{name}" for schema, name in self.rows("select table_schema, table_name from information_schema.tables")}
         for table in all_tables():
-            if table.written_by == "dbt" or table.qualified_name in existing:
+            if table.written_by == "dbt":
+                continue
+            if table.qualified_name in existing:
+                self._add_columns(table)
                 continue
             columns = ", ".join(f"{c.name} {COLUMN_TYPES[c.type]}{'' if c.nullable else ' not null'}" for c in table.columns)
             self.execute(f"create schema if not exists {table.schema}")
             self.execute(f"create table if not exists {table.qualified_name} ({columns})")
+
+    def _add_columns(self, table: Table) -> None:
+        """A warehouse of an earlier version gets the columns that the contract has gained since."""
+        rows = self.rows(
+            "select column_name from information_schema.columns where table_schema = ? and table_name = ?", [table.schema, table.name]
+        )
+        existing = {name for (name,) in rows}
+        for column in table.columns:
+            if column.name not in existing and column.nullable:
+                self.execute(f"alter table {table.qualified_name} add column {column.name} {COLUMN_TYPES[column.type]}")
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> None:
         self._connection.execute(sql, list(parameters))

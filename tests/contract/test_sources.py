@@ -8,7 +8,8 @@ something new, and `SECRETS`, texts that may stand in the schema `private` alone
 import ast
 import importlib.util
 import inspect
-from datetime import date
+import json
+from datetime import date, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,7 +21,7 @@ import yaml
 
 from ingestion.extraction import extract_source
 from ingestion.landing import land_source
-from ingestion.source import Extraction, LandedFile, Source, SourceSettings, load_source, source_types
+from ingestion.source import Extraction, LandedFile, Source, SourceSettings, WaitingRows, load_source, source_types
 from regulars.home import Home
 from regulars.run import close_run, resume_run
 from regulars.settings import HomeSettings
@@ -80,7 +81,7 @@ def source(home: Home) -> Source:
 
 def extracted(home: Home, folder: str, landed: dict[str, LandedFile] | None = None) -> tuple[Extraction, Path]:
     into = home.private_folder(home.var / folder)
-    return source(home).extract(landed or {}, into), into
+    return source(home).extract(landed or {}, into, known_at=datetime(2026, 3, 1, 3)), into
 
 
 def night(home: Home, day: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +148,25 @@ def test_extraction_needs_no_warehouse_and_holds_the_canonical_columns(home: Hom
     quarantined = [pq.read_table(folder / file) for file in extraction.quarantine]
     assert sum(table.num_rows for table in quarantined) == sum(extract.rows_quarantined for extract in extraction.tables.values()) > 0
     for table in quarantined:
-        assert table.schema.names == ["table_name", "file", "line", "reason", "raw_bytes"]
+        assert table.schema.names == ["table_name", "file", "line", "reason", "raw_bytes", "mapped_table", "header"]
         assert all(table.column(name).null_count == 0 for name in table.schema.names)
+
+
+def test_rows_in_quarantine_can_be_read_again(home: Home) -> None:
+    """The same settings find the same rows bad for the same reasons, at their lines, with nothing else read."""
+    first, one = extracted(home, "one")
+    bad = pa.concat_tables([pq.read_table(one / file) for file in first.quarantine]).to_pylist()
+    waiting = []
+    for table_name, file in dict.fromkeys((row["mapped_table"], row["file"]) for row in bad):
+        rows = sorted((row for row in bad if (row["mapped_table"], row["file"]) == (table_name, file)), key=lambda row: row["line"])
+        bytes_of_rows = pa.table({"line": [row["line"] for row in rows], "raw_bytes": [row["raw_bytes"] for row in rows]})
+        waiting.append(WaitingRows(table_name, file, json.loads(rows[0]["header"]), bytes_of_rows))
+    into = home.private_folder(home.var / "two")
+    again = source(home).reread(waiting, into, known_at=datetime(2026, 3, 1, 3), first_ordinal=7, places_taken=lambda *_: pa.table({}))
+    assert sum(extract.rows_read for extract in again.tables.values()) == len(bad)
+    assert again.files == []
+    reread = pa.concat_tables([pq.read_table(into / file) for file in again.quarantine]).to_pylist()
+    assert sorted(reread, key=repr) == sorted(bad, key=repr)
 
 
 def test_extraction_leaves_nothing_else_and_nothing_open(home: Home) -> None:

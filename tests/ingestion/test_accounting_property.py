@@ -2,6 +2,7 @@
 
 import csv
 import io
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -128,7 +129,7 @@ def extracted(file: Path, folder: Path, home: Home) -> Extraction:
     with WorkDatabase(folder) as work:
         guests = GuestRows(work)
         rows = CsvRows(file, file.name, encoding="utf-8", delimiter=",")
-        binding = Binding(TableReading(ORDERS, MAPPING, "shop", "UTC", "EUR", ""), rows)
+        binding = Binding(TableReading(ORDERS, MAPPING, "shop", "UTC", "EUR", ""), rows, known_at=datetime(2026, 3, 1, 3))
         TableExtraction(work, rows, binding, pseudonyms=GuestPseudonyms(home), guest_rows=guests, file_ordinal=1).write(folder, extraction)
     return extraction
 

@@ -57,7 +57,7 @@ def test_unparsable_values(shop: IngestionHome) -> None:
         + b"6,frida,infinity,1_000\n"
         + b"7,gerd,2026-02-30,1.00\n",
     )
-    a_time = "column placed: expected a time from 1970 on, such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z"
+    a_time = "column placed: expected a time such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z"
     an_amount = "column total: expected an amount such as 12.50"
     assert rows == [
         (3, a_time, b"2,bert,31/02/2026,1.00"),
@@ -158,7 +158,7 @@ def test_parquet_rows(shop: IngestionHome) -> None:
     table = {
         "id": [1, 2, 3, None],
         "customer": pa.array(["anna", "bert", None, "dora"]).dictionary_encode(),
-        "placed": pa.array(["2026-02-01T10:00:00", None, "2026-07-01T10:00:00", "2026-02-01T10:00:00"]).cast(pa.timestamp("us")),
+        "placed": pa.array(["2026-02-01T10:00:00", None, "2025-07-01T10:00:00", "2026-02-01T10:00:00"]).cast(pa.timestamp("us")),
         "total": [12.35, 1.0, float("nan"), 1.0],
     }
     pq.write_table(pa.table(table), buffer, row_group_size=2)

@@ -29,12 +29,12 @@ def everything(shop: IngestionHome) -> dict[str, list[tuple[object, ...]]]:
 
 
 def test_first_load_assumes_that_facts_were_known_when_they_happened(shop: IngestionHome) -> None:
-    shop.write("orders.csv", HEADER + "1,anna,2026-02-01 10:00:00,12.50\n2,bert,2026-07-01 10:00:00,1\n")
+    shop.write("orders.csv", HEADER + "1,anna,2026-02-01 10:00:00,12.50\n2,bert,2026-03-02 02:00:00,1\n")
     shop.run()
     first, future = shop.rows(VERSIONS)
     assert first[2:] == (utc(2026, 2, 1, 9), True, utc(2026, 2, 1, 9))
     # What is dated after the night has been learned by the night.
-    assert future[2:] == (shop.at(1)[1], True, utc(2026, 7, 1, 8))
+    assert future[2:] == (shop.at(1)[1], True, utc(2026, 3, 2, 1))
 
 
 def test_later_nights_know_when_they_learned(shop: IngestionHome) -> None:
