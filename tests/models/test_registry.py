@@ -105,7 +105,7 @@ def test_a_half_written_folder_of_a_run_that_died_is_no_version(own_trained_shop
     model = load_model(own_trained_shop, serving)
     (own_trained_shop.models / ".new").mkdir()
     (own_trained_shop.models / ".new" / "churn_alone.json").write_text("{")
-    (folder / "value_if_ordered.json").unlink()
+    (folder / "value_severity.json").unlink()
     assert save_model(own_trained_shop, AS_OF, model, facts)[0] == serving.version
     load_model(own_trained_shop, serving)
     assert not (own_trained_shop.models / ".new").exists()
