@@ -93,6 +93,21 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 test: lint  ## All tests
 	@pytest -n 2 --dist loadfile
 
+.PHONY: campaign
+campaign: $(VENV)/.dev  ## The long trials; each prints its figures
+	@python -m tests.campaigns.kills --random 100
+	@python -m tests.campaigns.damage
+	@python -m tests.campaigns.engines
+	@python -m tests.campaigns.gates
+	@nice -n 10 python -m tests.campaigns.canaries
+	@nice -n 10 python -m tests.campaigns.ordinary_nights --nights 365
+	@REGULARS_ALL_ACCIDENTS=1 nice -n 10 pytest tests/activation/test_accidents.py
+	@python -m tests.campaigns.two_times --histories 200
+
+.PHONY: bench
+bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
+	@python -m benchmarks $(SIZE)
+
 .PHONY: docs
 docs: env  ## Write the reference pages anew
 	@python -m regulars.reference

@@ -1,17 +1,23 @@
-"""Approval of a plan that the guard stopped: by its hash, for 24 hours."""
+"""A person's word on a plan that the guard stopped: by its hash, for 24 hours, written down with who said it."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from regulars import clock
 from regulars.errors import ConfigurationError
 from regulars.home import Home
 from regulars.state import State
 
+Decision = Literal["approved", "refused"]
+
 SHORTEST_HASH = 12
 
 
-def approve(home: Home, plan_hash: str) -> str:
-    """Approve the stopped plan whose SHA-256 begins with `plan_hash`; its whole hash.
+def decide(home: Home, plan_hash: str, decision: Decision, decided_by: str) -> str:
+    """Approve or refuse the stopped plan whose SHA-256 begins with `plan_hash`; its whole hash.
+
+    A refused plan waits no more; the next attempt of the night plans anew, and the guard judges again.
 
     Raises:
         ConfigurationError: no stopped plan has that hash, or the beginning does not tell it from another.
@@ -26,5 +32,9 @@ def approve(home: Home, plan_hash: str) -> str:
                 f"no single plan that waits for approval begins with {plan_hash!r} (at least {SHORTEST_HASH} characters); "
                 f"expected one of: {waiting or 'none, as no plan waits; a plan that has changed since has another hash'}"
             )
-        connection.execute("insert or replace into approvals values (?, ?)", [found[0], clock.now().isoformat()])
+        connection.execute(
+            "insert or replace into decisions values (?, ?, ?, ?)", [found[0], clock.now().isoformat(), decision, decided_by]
+        )
+        if decision == "refused":
+            connection.execute("update plans set status = 'refused' where plan_sha256 = ?", found)
     return found[0]

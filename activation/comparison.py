@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from activation.desired import Desired
 from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
+from activation.memory import Memory
 from regulars.warehouse.duckdb import connect
 
 FIELDS: dict[str, tuple[str, str]] = {
@@ -23,7 +25,7 @@ FIELDS: dict[str, tuple[str, str]] = {
 """Columns that a tool's field may hold → its type and how it is written: rounded, so that noise sends nobody again."""
 
 STRANGER = "stranger:"
-"""Stands before the hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
+"""Stands before the keyed hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
 
 
 Execute = Callable[..., Any]
@@ -31,7 +33,11 @@ Execute = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose plan is made: a destination as far as its plan depends on it. `fields`: the tool's field → our column."""
+    """Whose plan is made: a destination as far as its plan depends on it.
+
+    `fields`: the tool's field → our column. `stranger_key`: the home's secret, without which nobody can tell from the name of
+    a stranger whether an address is behind it.
+    """
 
     name: str
     capabilities: Capabilities
@@ -40,11 +46,17 @@ class Subject:
     fields: Mapping[str, str]
     list_cap: int | None
     creates_contacts: bool
+    stranger_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
 class ListFigures:
-    """One list in figures; customers each. `expected_leaving` are removals of transient members whose expires_on has passed."""
+    """One list in figures; customers each.
+
+    `expected_leaving` are removals of transient members whose expires_on has passed. `readdressed` are members who stay
+    under another address. Of the `permitted`, members of the night sent last who could be contacted, those `withdrawn` cannot
+    be any more. `lately_gone` were taken off lately, before their time, and are still off; the list had `lately_current`.
+    """
 
     segment: str
     title: str
@@ -54,27 +66,38 @@ class ListFigures:
     entering: int
     leaving: int
     expected_leaving: int
-    held_back: int
-    refused: int
+    held_back: int = 0
+    refused: int = 0
+    readdressed: int = 0
+    permitted: int = 0
+    withdrawn: int = 0
+    lately_gone: int = 0
+    lately_current: int = 0
+    is_retired: bool = False
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """See `activation.destination.Changes` for the tables; `standing` (segment, customer_id) is who is on the lists already."""
+    """See `activation.destination.Changes` for the tables.
+
+    `standing` (segment, customer_id) is who is on the lists already, `readdressed` (segment, customer_id) who stays there
+    under another address.
+    """
 
     enter: pa.Table
     leave: pa.Table
     update: pa.Table
     rows: pa.Table
     standing: pa.Table
+    readdressed: pa.Table
     figures: tuple[ListFigures, ...]
 
 
-def compare(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> Comparison:
-    """Compare the night's memberships with what the destination holds; see `activation.plan.make_plan` for the arguments."""
+def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> Comparison:
+    """Compare the night's memberships with what the destination holds."""
     with connect() as database:
         sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
-        for name, table in _tables(subject, desired, holdings, sent, refused).items():
+        for name, table in _tables(subject, desired, holdings, memory).items():
             database.register(name, table)
         sets.judge()
         sets.stand()
@@ -90,21 +113,27 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Tab
             update=table_of("select * exclude (contact_key) from updating order by customer_id"),
             rows=table_of(f"select * exclude (contact_key, content_hash, held_back) from wanted order by segment, {best_first}"),
             standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
+            readdressed=table_of("select segment, customer_id from readdressed order by segment, customer_id"),
             figures=sets.figures(holdings.lists),
         )
 
 
-def _tables(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> dict[str, pa.Table]:
+def _tables(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> dict[str, pa.Table]:
     columns = {name: pa.array([getattr(one, name) for one in subject.lists], pa.string()) for name in ("segment", "title", "channel")}
+    # A segment that the destination no longer takes still has members.
+    retired = pa.array([one.segment for one in subject.lists if one.is_retired], pa.string())
     return {
         "lists": pa.table({**columns, "position": pa.array(range(len(subject.lists)), pa.int64())}),
-        "members": desired.members,
+        "members": desired.members.filter(pc.invert(pc.is_in(desired.members["segment"], retired))),
         "former": desired.former,
         "addresses": desired.addresses,
         "held_members": holdings.members,
         "held_contacts": CONTACTS_SCHEMA.empty_table() if holdings.contacts is None else holdings.contacts,
-        "sent": sent,
-        "refused": refused,
+        "permitted": desired.permitted,
+        "sent": memory.sent,
+        "refused": memory.refused,
+        "lately_left": memory.left,
+        "lately_entered": memory.entered,
     }
 
 
@@ -180,7 +209,7 @@ class _Sets:
             """
         )
         by_customer = self._subject.capabilities.contact_key == CUSTOMER_KEY
-        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($seed || m.contact_key), 16)"
+        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($key || sha256($key || $seed || m.contact_key)), 16)"
         self._execute(
             f"""
             create temporary table standing as
@@ -195,11 +224,11 @@ class _Sets:
             left join (select distinct contact_key from candidates where held_back = 'refused') as r on r.contact_key = m.contact_key
             group by m.segment, m.contact_key
             """,
-            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed}),
+            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed, "key": self._subject.stranger_key}),
         )
 
     def differ(self, as_of: date) -> None:
-        """Make `entering`, `leaving` and `updating`."""
+        """Make `entering`, `leaving`, `readdressed`, `updating`, and `gone`, who left lately, before their time and for good."""
         self._execute("create temporary table entering as select w.* from wanted as w anti join standing as s using (segment, contact_key)")
         self._execute(
             """
@@ -211,6 +240,25 @@ class _Sets:
             where s.is_live
             """,
             [as_of],
+        )
+        self._execute(
+            """
+            create temporary table readdressed as
+            select w.segment, w.customer_id
+            from wanted as w
+            inner join standing as s using (segment, contact_key)
+            where w.contact_permission = 'granted' and lower(trim(s.address)) <> lower(trim(w.address))
+            """
+        )
+        self._execute(
+            """
+            create temporary table gone as
+            select distinct l.segment, l.customer_id
+            from lately_left as l
+            anti join wanted as w using (segment, customer_id)
+            left join former as f on f.segment = l.segment and f.customer_id = l.customer_id
+            where f.expires_on is null or f.expires_on >= l.as_of_date
+            """
         )
         columns = "".join(f', {FIELDS[column][1]} as "{field}"' for field, column in sorted(self._subject.fields.items()))
         self._execute(
@@ -236,9 +284,23 @@ class _Sets:
                 (select count(*) from leaving where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment and is_expected),
                 (select count(*) from candidates where segment = l.segment and held_back <> 'refused'),
-                (select count(*) from candidates where segment = l.segment and held_back = 'refused')
+                (select count(*) from candidates where segment = l.segment and held_back = 'refused'),
+                (select count(*) from readdressed where segment = l.segment),
+                (select count(*) from candidates as c semi join permitted using (segment, customer_id) where c.segment = l.segment),
+                (
+                    select count(*) from candidates as c semi join permitted using (segment, customer_id)
+                    where c.segment = l.segment and c.contact_permission <> 'granted'
+                ),
+                (select count(*) from gone where segment = l.segment),
+                (select count(*) from standing where segment = l.segment and is_live)
+                    + (select count(*) from lately_left where segment = l.segment)
+                    - (select coalesce(sum(customers), 0)::bigint from lately_entered where segment = l.segment)
             from lists as l
             order by l.position
             """
         ).fetchall()
-        return tuple(ListFigures(segment, title, segment in existing, *counts) for segment, title, *counts in rows)
+        retired = {one.segment for one in self._subject.lists if one.is_retired}
+        return tuple(
+            replace(ListFigures(segment, title, segment in existing, *counts), is_retired=segment in retired)
+            for segment, title, *counts in rows
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from regulars.contact_permission import load_contact_permissions
 from regulars.errors import GateFailed, InputError
 from regulars.home import Home
 from regulars.segment import load_segments
-from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, PLAYS, SEGMENT_MEMBERSHIPS
+from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, GATES, PLAYS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse, open_warehouse
 
 ADDRESSES = "private.stg_customers"
@@ -44,6 +44,10 @@ from (
 where age = 1 and expires_on is not null
 """
 
+PERMITTED_SQL = f"""
+select segment, customer_id from {SEGMENT_MEMBERSHIPS.qualified_name} where as_of_date = ? and contact_permission = 'granted'
+"""
+
 ADDRESSES_SQL = f"""
 select customer_id, min(normalised_email) as address
 from {ADDRESSES}
@@ -52,13 +56,36 @@ group by customer_id
 """
 
 
+PAST_ADDRESSES_SQL = """
+select customer_id, normalised_email as address
+from (
+    select
+        persons.customer_id, accounts.normalised_email,
+        row_number() over (
+            partition by persons.customer_id
+            order by case when accounts.registered_at is null then 1 else 0 end, accounts.known_at desc, accounts.account_id
+        ) as account_rank
+    from private.stg_accounts as accounts
+    inner join intermediate.int_account_person_periods as persons on accounts.account_id = persons.account_id
+    cross join (select cast(? as timestamp) as known_until) as night
+    where accounts.known_at <= night.known_until
+        and (accounts.superseded_at is null or accounts.superseded_at > night.known_until)
+        and persons.known_at <= night.known_until
+        and (persons.superseded_at is null or persons.superseded_at > night.known_until)
+) as ranked
+where account_rank = 1 and normalised_email like '%@%'
+"""
+"""What private.stg_customers says of the present, at a past moment."""
+
+
 @dataclass(frozen=True)
 class Desired:
     """The night's memberships, read in one go so that the warehouse is not held while a tool is talked to.
 
     `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, churn_probability, expected_value,
     value_at_risk, currency, offer, offer_valid_until. `former`: segment, customer_id, expires_on of transient memberships
-    of earlier nights, the latest of each. `addresses`: customer_id, address.
+    of earlier nights, the latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members
+    who could be contacted on the night that was sent last.
     """
 
     as_of: date
@@ -66,51 +93,86 @@ class Desired:
     members: pa.Table
     former: pa.Table
     addresses: pa.Table
+    permitted: pa.Table
 
 
-def read_desired(home: Home, as_of: date) -> Desired:
+def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> Desired:
     """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
+
+    Args:
+        sent_before: as_of of the night that was sent last before this one.
 
     Raises:
         GateFailed: the night's features did not pass the gate, or were not judged by it.
         InputError: the night has not been scored.
         TryAgain: the warehouse is in use.
     """
-    with open_warehouse(home) as warehouse:
-        versions = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])
-        if versions[0][0] is None:
-            raise InputError(
-                f"no customer has been scored for {as_of}, so there are no lists; run `python -m scoring` for that as_of first"
-            )
+    with open_warehouse(home, role="activator") as warehouse:
+        version = _model_version(warehouse, as_of)
         _require_open_gate(warehouse, as_of)
-        knows_consents = _load_present_permissions(warehouse, home, as_of)
+        knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else "select '' as customer_id, '' as address where 1 = 0"
         members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
         addresses = warehouse.arrow(addresses_sql)
-    return Desired(as_of, str(versions[0][0]), members, former, addresses)
+        permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
+    return Desired(as_of, version, members, former, addresses, permitted)
+
+
+def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_known_until: datetime) -> Desired:
+    """The memberships of a past night, with the permissions and addresses that were known then. Nothing of it is ever sent."""
+    version = _model_version(warehouse, as_of)
+    _load_channels(warehouse, home)
+    load_contact_permissions(warehouse, contacts_known_until)
+    warehouse.create_temporary("past_addresses", f"as {PAST_ADDRESSES_SQL}", [contacts_known_until])
+    addresses_sql = "select customer_id, address from past_addresses"
+    members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [True, as_of])
+    former, addresses, permitted = (
+        warehouse.arrow(FORMER_SQL, [as_of]),
+        warehouse.arrow(addresses_sql),
+        warehouse.arrow(PERMITTED_SQL, [date.min]),
+    )
+    return Desired(as_of, version, members, former, addresses, permitted)
+
+
+def _model_version(warehouse: Warehouse, as_of: date) -> str:
+    versions = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])
+    if versions[0][0] is None:
+        raise InputError(f"no customer has been scored for {as_of}, so there are no lists; run `python -m scoring` for that as_of first")
+    return str(versions[0][0])
 
 
 def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
     """A gate that only the order of the tasks enforces would not stop a person who runs the stages one by one."""
-    judged, unmet = warehouse.rows(
-        f"select count(*), count(*) filter (where not is_met) from {GATE_RESULTS.qualified_name} where as_of_date = ?", [as_of]
-    )[0]
-    if unmet:
-        raise GateFailed(f"{unmet} expectations of the gate were not met for {as_of}: nothing is sent. See `python -m quality check`")
-    if not judged:
-        raise GateFailed(f"the features of {as_of} have not been through the gate: nothing is sent. Run `python -m quality check` first")
+    unmet = warehouse.rows(
+        f"select gate, count(*) filter (where not is_met) from {GATE_RESULTS.qualified_name} where as_of_date = ? group by gate", [as_of]
+    )
+    for gate, count in sorted(unmet):
+        if count:
+            raise GateFailed(
+                f"{count} expectations of the gate {gate} were not met for {as_of}: nothing is sent. See var/data_docs/{as_of}.html"
+            )
+    for gate in GATES:
+        if gate not in dict(unmet):
+            raise GateFailed(
+                f"the night of {as_of} has not been through the gate {gate}: nothing is sent. "
+                f"Run `python -m quality check --gate {gate} --as-of {as_of}` first"
+            )
 
 
-def _load_present_permissions(warehouse: Warehouse, home: Home, as_of: date) -> bool:
+def _load_present_permissions(warehouse: Warehouse, home: Home) -> bool:
     """Make the temporary tables that `MEMBERS_SQL` joins; False where no consents were ever built."""
-    warehouse.execute("create or replace temporary table segment_channels (segment varchar, channel varchar)")
+    _load_channels(warehouse, home)
+    if warehouse.exists("staging.stg_consents"):
+        load_contact_permissions(warehouse)
+        return True
+    warehouse.create_temporary("contact_permissions", "(customer_id varchar, channel varchar, permission varchar)")
+    return False
+
+
+def _load_channels(warehouse: Warehouse, home: Home) -> None:
+    warehouse.create_temporary("segment_channels", "(segment varchar, channel varchar)")
     segments = load_segments(home)
     channels = pa.table({"segment": [one.name for one in segments], "channel": [one.channel for one in segments]})
     warehouse.append_temporary("segment_channels", channels)
-    if warehouse.exists("staging.stg_consents"):
-        load_contact_permissions(warehouse, as_of)
-        return True
-    warehouse.execute("create or replace temporary table contact_permissions (customer_id varchar, channel varchar, permission varchar)")
-    return False

@@ -38,6 +38,10 @@ class DestinationSettings(Settings):
         """Name of each secret → environment variable that holds it on the command line."""
         return {}
 
+    def secrets_of(self, login: str | None, password: str | None) -> dict[str, str]:  # noqa: ARG002 - most keys are passwords
+        """The secrets, from the two halves of an Airflow connection."""
+        return dict.fromkeys(self.secret_variables(), password) if password else {}
+
     def mapped_fields(self) -> dict[str, str]:
         """The tool's field of a contact → our column that it holds, one of `activation.comparison.FIELDS`."""
         return {}
@@ -48,12 +52,14 @@ class Capabilities:
     """What a destination is, as far as plan and sync must know.
 
     `channels` are those whose segments it takes. One that `mails` gets only customers whose contact_permission is
-    granted. `contact_key` is a SQL expression over customer_id and address: the key under which the tool knows a contact.
+    granted. `contact_key` is a SQL expression over customer_id and address: the key under which the tool knows a contact. One
+    that `replaces_lists` writes every list whole and names it by its segment; the others move members of lists with titles.
     """
 
     channels: frozenset[str]
     mails: bool
     contact_key: str
+    replaces_lists: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,15 @@ class Target:
 
 @dataclass(frozen=True)
 class SegmentList:
-    """A segment as a list in a tool: the segment's name, the title that the list bears, and the channel of its contacts."""
+    """A segment as a list in a tool: the segment's name, the title that the list bears, and the channel of its contacts.
+
+    One that `is_retired` stands in the tool and is in the catalogue no more: it is to be emptied.
+    """
 
     segment: str
     title: str
     channel: str
+    is_retired: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,9 +188,9 @@ class Configured:
         Raises:
             ConfigurationError: a secret is missing.
         """
-        found = {}
+        found = dict(secrets or {})
         for secret, variable in self.settings.secret_variables().items():
-            value = (secrets or {}).get(secret) or os.environ.get(variable)
+            value = found.get(secret) or os.environ.get(variable)
             if not value:
                 raise ConfigurationError(
                     f"the secret {secret!r} is missing; set the environment variable {variable}, or in Airflow the connection "
@@ -197,13 +207,14 @@ def destination_types() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(destination_modules.__path__))
 
 
-def destination_names(home: Home) -> list[str]:
-    """Names of the destinations in config/destinations.yml, in the order written there.
+def destination_names(home: Home, kind: str | None = None) -> list[str]:
+    """Names of the destinations in config/destinations.yml, in the order written there; only those of one type when it is given.
 
     Raises:
         ConfigurationError: the file is at fault.
     """
-    return list(_entries(YamlFile(home.config / "destinations.yml")))
+    entries = _entries(YamlFile(home.config / "destinations.yml"))
+    return [name for name, entry in entries.items() if kind is None or (isinstance(entry, dict) and entry.get("type") == kind)]
 
 
 def load_destination(home: Home, name: str) -> Configured:

@@ -6,8 +6,9 @@ No error quotes a body, a header or a query: they hold addresses and keys.
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,12 +16,45 @@ from urllib.parse import urlsplit
 import httpx
 import stamina
 
+from regulars import clock
 from regulars.errors import ConfigurationError, RegularsError, TryAgain
 
 TRIES = 5
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 60.0
-SPEAKABLE_TITLE = re.compile(r"[A-Za-z][A-Za-z ]{0,60}")
+LONGEST_ASKED_WAIT_SECONDS = 300.0
+"""A tool that asks for more patience than this is tried again after it all the same; when it goes on, the night ends with 75."""
+
+SPEAKABLE_TITLES = frozenset(
+    {
+        "Bad Request",
+        "Invalid Action",
+        "Invalid Resource",
+        "JSON Parse Error",
+        "Requested Fields Invalid",
+        "Resource Nesting Too Deep",
+        "API Key Missing",
+        "API Key Invalid",
+        "Unauthorized",
+        "Forbidden",
+        "User Disabled",
+        "Wrong Datacenter",
+        "Compliance Related",
+        "Resource Not Found",
+        "Not Found",
+        "Method Not Allowed",
+        "Invalid Method Override",
+        "Conflict",
+        "Unprocessable Entity",
+        "Member Exists",
+        "Member In Compliance State",
+        "Forgotten Email Not Subscribed",
+        "Too Many Requests",
+        "Internal Server Error",
+        "Service Unavailable",
+    }
+)
+"""Titles of refusals that may be shown. Any other text may quote what was sent: a title of letters alone may be a name."""
 
 
 class Refused(RegularsError):
@@ -32,7 +66,11 @@ class Refused(RegularsError):
 
 
 class Passing(Exception):
-    """A fault that passes by itself; never leaves this module but as TryAgain."""
+    """A fault that passes by itself; never leaves this module but as TryAgain. `wait_seconds` is what the tool asked for."""
+
+    def __init__(self, text: str, wait_seconds: float = 0.0):
+        super().__init__(text)
+        self.wait_seconds = wait_seconds
 
 
 class HttpApi:
@@ -90,7 +128,7 @@ class HttpApi:
         except httpx.TransportError as error:
             raise Passing(type(error).__name__) from None
         if self._is_passing(answer):
-            raise Passing(f"HTTP {answer.status_code}")
+            raise Passing(f"HTTP {answer.status_code}", asked_wait(answer))
         content = json_of(answer)
         if answer.is_success and content is not None:
             return content
@@ -102,7 +140,8 @@ class HttpApi:
 
 
 class _Waits:
-    """Full jitter: anything between nothing and a bound that doubles with each try, so that callers do not come back together."""
+    """What the tool asked for, and full jitter on top: anything between nothing and a bound that doubles with each try, so
+    that callers do not come back together."""
 
     def __init__(self) -> None:
         self._bound = FIRST_WAIT_SECONDS
@@ -112,7 +151,28 @@ class _Waits:
             return False
         wait = random.uniform(0.0, min(self._bound, LONGEST_WAIT_SECONDS))  # noqa: S311 - no secret depends on it
         self._bound *= 2
-        return wait
+        return error.wait_seconds + wait
+
+
+def asked_wait(answer: httpx.Response) -> float:
+    """Seconds that the answer's Retry-After asks for, as a number or as a date, up to a limit; 0 when it asks for nothing."""
+    asked = answer.headers.get("retry-after", "").strip()
+    if asked.isdecimal():
+        return min(float(asked), LONGEST_ASKED_WAIT_SECONDS)
+    until, now = _moment(asked), _moment(answer.headers.get("date", ""))
+    if until is None:
+        return 0.0
+    # Against the tool's own clock where it tells the time, as ours may differ.
+    seconds = (until - (now or clock.now().replace(tzinfo=UTC))).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_ASKED_WAIT_SECONDS)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def json_of(answer: httpx.Response) -> Any:
@@ -149,4 +209,4 @@ def _is_loopback(host: str) -> bool:
 
 def _title(content: Any) -> str:
     title = content.get("title") if isinstance(content, dict) else None
-    return title if isinstance(title, str) and SPEAKABLE_TITLE.fullmatch(title) else ""
+    return title if isinstance(title, str) and title in SPEAKABLE_TITLES else ""

@@ -1,16 +1,18 @@
-"""What we believe the destinations hold, which plans and approvals led there, and which nights were sent."""
+"""What we believe the destinations hold, which plans and decisions led there, and which nights were sent."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from activation.destination import Action, Target
+from activation.destination import Action, SegmentList, Target
+from activation.guard import LEAK_WINDOW
+from activation.memory import NO_MEMORY, Memory
 from activation.plan import Plan
 from regulars.state import State
 
@@ -38,21 +40,42 @@ class Ledger:
 
     def latest_sent(self) -> date | None:
         """The latest as_of that any destination of the home was sent."""
-        with self._state.connection() as connection:
-            latest = connection.execute("select max(as_of_date) from sent_nights").fetchone()[0]
-        return date.fromisoformat(latest) if latest else None
+        return self._state.latest_sent()
+
+    def sent_before(self, as_of: date) -> date | None:
+        """The latest as_of before `as_of` that this destination was sent."""
+        sql = "select max(as_of_date) from sent_nights where destination = ? and as_of_date < ?"
+        return self._date(sql, self._destination, as_of.isoformat())
 
     def position(self) -> int:
         """The last entry of the ledger, over all destinations; 0 when it is empty."""
         with self._state.connection() as connection:
             return int(connection.execute("select coalesce(max(position), 0) from ledger").fetchone()[0])
 
-    def is_first_sync(self, target: Target) -> bool:
-        """Whether no plan for exactly this target has ever been done."""
-        canonical = json.dumps(asdict(target), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        sql = "select count(*) from plans where destination = ? and status = 'done' and json_extract(body, '$.target') = ?"
+    def pinned(self) -> Target | None:
+        """The target that lists were approved for, as read back then; None before the first sync."""
         with self._state.connection() as connection:
-            return not connection.execute(sql, [self._destination, canonical]).fetchone()[0]
+            row = connection.execute("select target from pins where destination = ?", [self._destination]).fetchone()
+        return Target(**json.loads(row["target"])) if row else None
+
+    def retired_lists(self, lists: Sequence[SegmentList], *, are_replaced: bool) -> tuple[SegmentList, ...]:
+        """Lists that the destination was given and that are not among `lists` any more.
+
+        A tool finds a list by its title: a segment that has a new one leaves its old list behind. Lists that are replaced as a
+        whole are found by their segment.
+        """
+        sql = "select segment, title, channel from tool_lists where destination = ? order by segment, title"
+        with self._state.connection() as connection:
+            known = [
+                SegmentList(row["segment"], row["title"], row["channel"], is_retired=True)
+                for row in connection.execute(sql, [self._destination])
+            ]
+        segments, titles = {one.segment for one in lists}, {one.title for one in lists}
+        if are_replaced:
+            return tuple({one.segment: one for one in known if one.segment not in segments}.values())
+        gone = [one for one in known if one.title not in titles]
+        # In the ledger the segment's name is that of its present list.
+        return tuple(replace(one, segment=f"{one.segment} ({one.title})") if one.segment in segments else one for one in gone)
 
     def pushing_body(self, as_of: date) -> str | None:
         """The body of the plan whose push for `as_of` began and did not end."""
@@ -66,8 +89,10 @@ class Ledger:
     def is_approved(self, plan_sha256: str, moment: datetime) -> bool:
         """Whether the plan was approved within the 24 hours before `moment`."""
         with self._state.connection() as connection:
-            rows = connection.execute("select approved_at from approvals where plan_sha256 = ?", [plan_sha256]).fetchall()
-        return any(timedelta(0) <= moment - datetime.fromisoformat(row["approved_at"]) < APPROVAL_HOLDS for row in rows)
+            rows = connection.execute(
+                "select decided_at from decisions where plan_sha256 = ? and decision = 'approved'", [plan_sha256]
+            ).fetchall()
+        return any(timedelta(0) <= moment - datetime.fromisoformat(row["decided_at"]) < APPROVAL_HOLDS for row in rows)
 
     def store(self, plan: Plan, status: Status) -> None:
         """Write the plan down; other plans of the destination that were not done are superseded."""
@@ -90,22 +115,31 @@ class Ledger:
             )
 
     def begin_push(self, plan: Plan) -> None:
-        """From here on, no earlier night is sent."""
+        """From here on, no earlier night is sent, and another target needs another approval."""
         if not plan.is_empty:
             self.store(plan, "pushing")
+        given = [(self._destination, one.segment, one.title, one.channel) for one in plan.changes.lists if not one.is_retired]
         with self._state.transaction() as connection:
+            if not plan.is_empty:
+                connection.execute("insert or replace into pins values (?, ?)", [self._destination, json.dumps(asdict(plan.target))])
+            connection.executemany("insert or replace into tool_lists values (?, ?, ?, ?)", given)
             connection.execute(
                 "insert or replace into sent_nights values (?, ?, ?)", [self._destination, plan.as_of.isoformat(), plan.sha256]
             )
 
     def end_push(self, plan: Plan) -> None:
-        """The destination holds what the night says: what was pushing is done, and nothing waits any more."""
+        """The destination holds what the night says: what was pushing is done, nothing waits, and retired lists are forgotten."""
         night = [self._destination, plan.as_of.isoformat()]
+        retired = (
+            "delete from tool_lists where destination = ? and (segment, title) not in (select value ->> 0, value ->> 1 from json_each(?))"
+        )
+        present = json.dumps([(one.segment, one.title) for one in plan.changes.lists if not one.is_retired])
         with self._state.transaction() as connection:
             connection.execute("update plans set status = 'done' where destination = ? and as_of_date = ? and status = 'pushing'", night)
             connection.execute(
                 "update plans set status = 'superseded' where destination = ? and status in ('planned', 'pushing', 'stopped')", night[:1]
             )
+            connection.execute(retired, [self._destination, present])
 
     def record(self, plan: Plan, action: Action, segment: str, rows: pa.Table, refused: Mapping[str, str]) -> None:
         """Write down what one call did. `rows` has customer_id and content_hash; those refused are written down as such.
@@ -135,15 +169,30 @@ class Ledger:
                 [(self._destination, night, one, reason) for one, reason in sorted(refused.items())],
             )
 
-    def sent_hashes(self) -> pa.Table:
-        """customer_id, content_hash of the fields that each customer was last sent with."""
-        return self._table(
-            "select customer_id, content_hash from ledger where destination = ? and action = 'update'", ("customer_id", "content_hash")
+    def memory(self, as_of: date) -> Memory:
+        """What a plan for the night of `as_of` must know; "lately" begins after the last plan that a person approved."""
+        first = (as_of - LEAK_WINDOW + timedelta(days=1)).isoformat()
+        window = (first, as_of.isoformat(), self._destination)
+        lately = (
+            "from ledger where destination = ? and as_of_date >= ? and as_of_date <= ? and as_of_date > coalesce(("
+            " select max(sent_nights.as_of_date) from sent_nights join plans using (destination, as_of_date)"
+            " join decisions on decisions.plan_sha256 = plans.plan_sha256 and decisions.decision = 'approved'"
+            " where destination = ?), '')"
         )
-
-    def refused_on(self, as_of: date) -> pa.Table:
-        """customer_id of those whom the tool refused in the night of `as_of`."""
-        return self._table("select customer_id from refusals where destination = ? and as_of_date = ?", ("customer_id",), as_of.isoformat())
+        left = self._table(
+            f"select segment, customer_id, as_of_date {lately} and action = 'leave'", ("segment", "customer_id", "as_of_date"), *window
+        )
+        entered = self._table(f"select segment, count(*) {lately} and action = 'enter' group by segment", ("segment", "customers"), *window)
+        return Memory(
+            sent=self._table(
+                "select customer_id, content_hash from ledger where destination = ? and action = 'update'", ("customer_id", "content_hash")
+            ),
+            refused=self._table(
+                "select customer_id from refusals where destination = ? and as_of_date = ?", ("customer_id",), as_of.isoformat()
+            ),
+            left=left.cast(NO_MEMORY.left.schema),
+            entered=entered.cast(NO_MEMORY.entered.schema),
+        )
 
     def believed(self) -> pa.Table:
         """segment, customer_id of everyone who is on a list as far as the ledger tells."""
@@ -163,4 +212,9 @@ class Ledger:
         with self._state.connection() as connection:
             rows = connection.execute(sql, [self._destination, *parameters]).fetchall()
         values = zip(*rows, strict=True) if rows else [()] * len(columns)
-        return pa.table([pa.array(column, pa.string()) for column in values], names=list(columns))
+        return pa.table([pa.array([str(value) for value in column], pa.string()) for column in values], names=list(columns))
+
+    def _date(self, sql: str, *parameters: Any) -> date | None:
+        with self._state.connection() as connection:
+            found = connection.execute(sql, parameters).fetchone()[0]
+        return date.fromisoformat(found) if found else None

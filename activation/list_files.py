@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,9 +22,11 @@ import pyarrow.csv
 from activation.comparison import Subject, compare
 from activation.desired import Desired
 from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
+from activation.folder_exchange import former_name, switch_in
+from activation.memory import NO_MEMORY
 from regulars.warehouse.duckdb import connect
 
-LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY)
+LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY, replaces_lists=True)
 """Files hold the members of every segment, with their contact_permission; who reads them answers for whom they contact."""
 
 MANIFEST = "manifest.json"
@@ -56,6 +58,7 @@ class Written:
     """What became of a folder of lists."""
 
     folder: Path
+    lists: int
     customers: int
     is_changed: bool
 
@@ -64,18 +67,18 @@ def lists_of(desired: Desired, lists: Sequence[SegmentList]) -> pa.Table:
     """The rows of the night's lists, as `activation.destination.Changes.rows`, whatever any destination holds."""
     subject = Subject("files", LISTS, Target("", "", ""), tuple(lists), {}, None, creates_contacts=False)
     nothing = Holdings(frozenset(), MEMBERS_SCHEMA.empty_table(), None)
-    nobody = pa.table({"customer_id": pa.array([], pa.string()), "content_hash": pa.array([], pa.string())})
-    return compare(subject, desired, nothing, nobody, nobody).rows
+    return compare(subject, desired, nothing, NO_MEMORY).rows
 
 
 def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[SegmentList], rows: pa.Table) -> Written:
     """Write `<segment>.csv` for every list, and the manifest, as one folder that appears whole.
 
-    A folder that holds exactly this already is left alone. Files have mode 0600.
+    A folder that holds exactly this already is left alone, and a retired list out. Files have mode 0600.
     """
+    lists = [one for one in lists if not one.is_retired]
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    aside, former = folder.with_name(f".{folder.name}.new"), folder.with_name(f".{folder.name}.old")
-    for leftover in (aside, former):
+    aside = folder.with_name(f".{folder.name}.new")
+    for leftover in (aside, former_name(folder)):
         shutil.rmtree(leftover, ignore_errors=True)
     aside.mkdir(mode=0o700)
     files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one, rows) for one in lists}
@@ -85,18 +88,19 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     _write(aside / MANIFEST, iter([(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()]))
     if _is_same(folder, aside, [*files, MANIFEST]):
         shutil.rmtree(aside)
-        return Written(folder, rows.num_rows, is_changed=False)
+        return Written(folder, len(lists), rows.num_rows, is_changed=False)
     _sync_folder(aside)
-    if folder.exists():
-        folder.rename(former)
-    aside.rename(folder)
+    switch_in(aside, folder)
     _sync_folder(folder.parent)
-    shutil.rmtree(former, ignore_errors=True)
-    return Written(folder, rows.num_rows, is_changed=True)
+    shutil.rmtree(aside, ignore_errors=True)
+    return Written(folder, len(lists), rows.num_rows, is_changed=True)
 
 
-def read_lists(folder: Path) -> dict[str, pa.Array]:
-    """Segment → customer_ids on its list, of every file that is as its manifest says; empty when there is no such folder."""
+def read_lists(folder: Path) -> dict[str, pa.Table]:
+    """Segment → customer_id and address (null where none is shown) of its list, of every file that is as its manifest says.
+
+    Empty when there is no such folder.
+    """
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError):
@@ -105,8 +109,19 @@ def read_lists(folder: Path) -> dict[str, pa.Array]:
     for name, entry in files.items():
         file = folder / Path(name).name
         if file.is_file() and _sha256(file) == entry["sha256"]:
-            found[file.stem] = _read_customers(file)
+            found[file.stem] = _read_list(file)
     return found
+
+
+def is_ours(folder: Path) -> bool:
+    """Whether the folder was written by `write_lists` for the night that its name says, and holds nothing else."""
+    if folder.is_symlink() or not folder.is_dir():
+        return False
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        return manifest["as_of"] == folder.name and {path.name for path in folder.iterdir()} <= {MANIFEST, *manifest["files"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
@@ -130,15 +145,30 @@ def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
     return {"customers": pc.sum(pc.equal(rows["segment"], one.segment)).as_py() or 0, "sha256": _sha256(file)}
 
 
-def _read_customers(file: Path) -> pa.Array:
+def members_of(lists: Mapping[str, pa.Table]) -> pa.Table:
+    """What `read_lists` found, as `activation.destination.Holdings.members`."""
+    parts = [
+        pa.table([pa.repeat(pa.scalar(segment), rows.num_rows), rows["customer_id"], rows["address"]], schema=MEMBERS_SCHEMA)
+        for segment, rows in sorted(lists.items())
+    ]
+    return pa.concat_tables([MEMBERS_SCHEMA.empty_table(), *parts])
+
+
+def _read_list(file: Path) -> pa.Table:
     table = pyarrow.csv.read_csv(
         file,
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
         convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=["customer_id"], column_types={"customer_id": pa.string()}, strings_can_be_null=False
+            include_columns=["customer_id", "email"],
+            column_types={"customer_id": pa.string(), "email": pa.string()},
+            strings_can_be_null=False,
         ),
     )
-    cells = table["customer_id"].combine_chunks()
+    customers, addresses = (_text_of(table[name].combine_chunks()) for name in ("customer_id", "email"))
+    return pa.table({"customer_id": customers, "address": pc.if_else(pc.equal(addresses, ""), pa.scalar(None, pa.string()), addresses)})
+
+
+def _text_of(cells: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(cells, "^'" + LIVE_FORMULA[1:]), pc.utf8_slice_codeunits(cells, 1), cells)
 
 

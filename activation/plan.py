@@ -17,11 +17,12 @@ import pyarrow.compute as pc
 from activation.comparison import Comparison, ListFigures, Subject, compare
 from activation.desired import Desired
 from activation.destination import Changes, Holdings, Target
+from activation.memory import Memory
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`standing` (segment, customer_id) is who is on the lists already."""
+    """See `activation.comparison.Comparison` for `standing` and `figures`."""
 
     destination: str
     as_of: date
@@ -34,7 +35,13 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.changes.enter.num_rows or self.changes.leave.num_rows or self.changes.update.num_rows)
+        changes = self.changes
+        return not (changes.enter.num_rows or changes.leave.num_rows or changes.update.num_rows or self.readdressed)
+
+    @property
+    def readdressed(self) -> int:
+        """Members who stay on their list under another address."""
+        return sum(one.readdressed for one in self.figures)
 
     def is_remainder_of(self, earlier_body: str) -> bool:
         """Whether every change of this plan stands in the earlier one, for the same night and target."""
@@ -46,7 +53,7 @@ class Plan:
         return all(
             set(change[action]) <= set(earlier["lists"].get(segment, {}).get(action, ()))
             for segment, change in own["lists"].items()
-            for action in ("enter", "leave")
+            for action in ("enter", "leave", "readdress")
         )
 
     def in_words(self) -> str:
@@ -55,20 +62,27 @@ class Plan:
         words = [f"{enter:,} enter", f"{leave:,} leave"]
         if update:
             words.append(f"{update:,} contacts change")
+        if self.readdressed:
+            words.append(f"{self.readdressed:,} addresses change")
         held_back = sum(one.held_back for one in self.figures)
         if held_back:
             words.append(f"{held_back:,} held back")
         return ", ".join(words)
 
+    def in_figures(self) -> str:
+        """A table in Markdown, a row for every list that changes."""
+        rows = [
+            f"| {one.title}{' (no segment of the catalogue)' if one.is_retired else ''} "
+            f"| {one.current:,} | {one.entering:,} | {one.leaving:,} | {one.expected_leaving:,} | {one.desired:,} |"
+            for one in self.figures
+            if one.entering or one.leaving or one.readdressed
+        ]
+        return "\n".join(["| list | now | enter | leave | of these expired | then |", "| --- | --- | --- | --- | --- | --- |", *rows])
 
-def make_plan(subject: Subject, desired: Desired, holdings: Holdings, sent: pa.Table, refused: pa.Table) -> Plan:
-    """The plan for `subject`.
 
-    Args:
-        sent: customer_id, content_hash last sent to the destination.
-        refused: customer_id that the tool refused this very night; tried again the next night.
-    """
-    found = compare(subject, desired, holdings, sent, refused)
+def make_plan(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> Plan:
+    """The plan for `subject`."""
+    found = compare(subject, desired, holdings, memory)
     body = _canonical(subject, desired.as_of, found)
     changes = Changes(desired.as_of, desired.model_version, subject.lists, found.enter, found.leave, found.update, found.rows)
     digest = hashlib.sha256(body.encode()).hexdigest()
@@ -81,6 +95,7 @@ def _canonical(subject: Subject, as_of: date, found: Comparison) -> str:
             "title": one.title,
             "enter": _ids(found.enter, one.segment),
             "leave": _ids(found.leave, one.segment),
+            "readdress": _ids(found.readdressed, one.segment),
         }
         for one in subject.lists
     }

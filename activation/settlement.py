@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from activation.destination import Action
 from activation.ledger import Ledger
 from activation.plan import Plan
+from regulars.nights import FILES_OF_A_RUN
 from regulars.run import Run
 from regulars.tables import NIGHTS, SYNCS
 from regulars.warehouse import open_warehouse
@@ -49,7 +50,7 @@ def write_syncs(run: Run, ledger: Ledger, plan: Plan, after: Plan) -> None:
         }
         for one in after.figures
     ]
-    with open_warehouse(run.home) as warehouse, warehouse.transaction():
+    with open_warehouse(run.home, role="activator") as warehouse, warehouse.transaction():
         warehouse.execute(f"delete from {SYNCS.qualified_name} where as_of_date = ? and destination = ?", [run.as_of, plan.destination])
         if rows:
             warehouse.append(SYNCS, pa.Table.from_pylist(rows))
@@ -57,10 +58,18 @@ def write_syncs(run: Run, ledger: Ledger, plan: Plan, after: Plan) -> None:
 
 def note_ledger_position(run: Run, ledger: Ledger) -> None:
     """Write down, once a night, how far the ledger went when the night was first planned."""
-    with open_warehouse(run.home) as warehouse:
+    with open_warehouse(run.home, role="activator") as warehouse:
         warehouse.execute(
             f"update {NIGHTS.qualified_name} set ledger_position = ? where as_of_date = ? and ledger_position is null",
             [ledger.position(), run.as_of],
+        )
+
+
+def note_contacts(run: Run) -> None:
+    """Write down until when consents and addresses count for the night's lists: all that was learned before this run ends."""
+    with open_warehouse(run.home, role="activator") as warehouse:
+        warehouse.execute(
+            f"update {NIGHTS.qualified_name} set contacts_known_until = ? where as_of_date = ?", [run.known_at + FILES_OF_A_RUN, run.as_of]
         )
 
 

@@ -7,21 +7,21 @@ from contextlib import contextmanager
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from activation.comparison import Subject
 from activation.desired import read_desired
-from activation.destination import Action, Configured, Destination, SegmentList, load_destination
-from activation.guard import Circumstances, judge, wrong_target
+from activation.destination import MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
+from activation.guard import ApprovalNeeded, Circumstances, judge, wrong_target
 from activation.ledger import Ledger
-from activation.list_files import lists_of, write_lists
 from activation.plan import Plan, make_plan
-from activation.settlement import correct_beliefs, note_ledger_position, rest_in_words, write_syncs
+from activation.settlement import correct_beliefs, note_contacts, note_ledger_position, rest_in_words, write_syncs
 from regulars import clock
 from regulars.errors import GuardStopped, TryAgain
 from regulars.file_lock import FileLock
 from regulars.home import Home
-from regulars.run import Kind, Run, step
-from regulars.segment import load_segments
+from regulars.run import Kind, Run, refuse_when_overtaken, step
+from regulars.state import home_key
 
 
 class SyncIncomplete(TryAgain):
@@ -35,13 +35,11 @@ def plan_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
         secrets: such as the API key, where the caller has them; else they come from the environment.
 
     Raises:
-        GuardStopped: the plan looks like an accident, or the destination is not the pinned one.
+        ApprovalNeeded: the plan looks like an accident.
+        GuardStopped: the destination is not the one that the configuration names.
         ConfigurationError, InputError, TryAgain: see the message.
     """
     with step(home, f"plan {name}", kind, as_of) as run:
-        if newer := _newer_night(run, name):
-            run.summary = f"nothing to plan: the night of {newer} has been sent already"
-            return
         with _open_sync(run, name, secrets) as sync:
             plan = sync.plan()
             sync.clear(plan)
@@ -54,45 +52,26 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
     """Bring the lists of the night to the destination `name`.
 
     Permissions and what the tool holds are read anew, so that the plan is the one of this moment, and the guard judges it
-    again. Pushing the same night again sends only what differs. A night earlier than one that has been sent writes its
-    lists to var/rebuilds/ and sends nothing.
+    again. Pushing the same night again sends only what differs. A night earlier than one that has been sent is no night any
+    more: see `regulars.run.open_run`.
 
     Raises:
         GuardStopped: see `plan_destination`; nothing was sent.
         SyncIncomplete: the destination does not hold everything; the message names the rest.
         ConfigurationError, InputError, TryAgain: see the message.
     """
-    with step(home, f"push {name}", kind, as_of) as run:
-        if newer := _newer_night(run, name):
-            run.summary = f"nothing was sent, as the night of {newer} has been sent already; {_write_rebuild(run)}"
-            return
-        with _open_sync(run, name, secrets) as sync:
-            plan = sync.plan()
-            sync.clear(plan)
-            run.summary = sync.push(plan)
-
-
-def write_night_lists(home: Home, as_of: date, kind: Kind) -> None:
-    """Write the lists of the night to var/rebuilds/<as_of>/ and send nothing."""
-    with step(home, "lists", kind, as_of) as run:
-        run.summary = f"nothing was sent; {_write_rebuild(run)}"
-
-
-def _newer_night(run: Run, name: str) -> date | None:
-    latest = Ledger(run.state, name).latest_sent()
-    return latest if latest is not None and run.as_of < latest else None
-
-
-def _write_rebuild(run: Run) -> str:
-    desired = read_desired(run.home, run.as_of)
-    lists = [SegmentList(one.name, one.title, one.channel) for one in load_segments(run.home)]
-    folder = run.home.private_folder(run.home.rebuilds) / run.as_of.isoformat()
-    written = write_lists(folder, run.as_of, desired.model_version, lists, lists_of(desired, lists))
-    return f"the lists stand in {written.folder}{'' if written.is_changed else ', unchanged'}"
+    with step(home, f"push {name}", kind, as_of) as run, _open_sync(run, name, secrets) as sync:
+        plan = sync.plan()
+        sync.clear(plan)
+        note_contacts(run)
+        run.summary = sync.push(plan)
 
 
 @contextmanager
 def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
+    latest = run.state.latest_sent()
+    if latest is not None and run.as_of < latest:
+        raise GuardStopped(f"{name}: nothing was sent, because the night of {run.as_of} is past: that of {latest} has been sent")
     configured = load_destination(run.home, name)
     with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
         destination = configured.connect(run.home, secrets)
@@ -103,16 +82,20 @@ def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterat
 
 
 class _Sync:
-    """One attempt to bring one night to one destination."""
+    """One attempt to bring one night to one destination: its lists, and those whose segment is gone and that are to be emptied."""
 
     def __init__(self, run: Run, configured: Configured, destination: Destination):
         self._run = run
         self._configured = configured
         self._destination = destination
         self._ledger = Ledger(run.state, configured.name)
-        self._lists = configured.lists(run.home)
-        self._desired = read_desired(run.home, run.as_of)
+        self._replaces_lists = destination.capabilities.replaces_lists
+        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of))
+        with run.state.transaction() as connection:
+            self._stranger_key = home_key(connection, "strangers")
         self._target = destination.target()
+        present = configured.lists(run.home)
+        self._lists = present + self._ledger.retired_lists(present, are_replaced=self._replaces_lists)
 
     def plan(self) -> Plan:
         """The plan of this moment, from a fresh read of the destination."""
@@ -125,10 +108,13 @@ class _Sync:
             fields=settings.mapped_fields(),
             list_cap=settings.list_cap,
             creates_contacts=self._destination.creates_contacts,
+            stranger_key=self._stranger_key,
         )
         self._stop_at_wrong_target()
         holdings = self._destination.read(self._lists)
-        return make_plan(subject, self._desired, holdings, self._ledger.sent_hashes(), self._ledger.refused_on(self._run.as_of))
+        if self._replaces_lists and self._ledger.pinned() == self._target:
+            holdings = _with_beliefs(holdings, self._ledger.believed())
+        return make_plan(subject, self._desired, holdings, self._ledger.memory(self._run.as_of))
 
     def clear(self, plan: Plan) -> None:
         """Return when the plan may be pushed: it continues a push that began, is approved, or the guard lets it pass."""
@@ -136,16 +122,19 @@ class _Sync:
             return
         latest = self._ledger.latest_sent()
         nights = max((plan.as_of - latest).days, 1) if latest is not None else 1
-        circumstances = Circumstances(self._destination.is_own, self._ledger.is_first_sync(plan.target), nights)
+        circumstances = Circumstances(self._destination.is_own, plan.target, self._ledger.pinned(), nights)
         reasons = judge(plan.figures, circumstances)
         if not reasons:
             return
         self._ledger.store(plan, "stopped")
-        raise GuardStopped(
+        why = "\n".join(f"- {reason}" for reason in reasons)
+        raise ApprovalNeeded(
             f"{plan.destination}, night of {plan.as_of}: nothing was sent, because {'; '.join(reasons)}. "
-            f"The plan: {plan.in_words()}. When that is right, approve it within 24 hours and push:\n"
+            f"The plan: {plan.in_words()}. When that is right, approve it and push within 24 hours:\n"
             f"  python -m activation approve {plan.sha256}\n"
-            f"  python -m activation push --as-of {plan.as_of} --destination {plan.destination}"
+            f"  python -m activation push --as-of {plan.as_of} --destination {plan.destination}",
+            plan_sha256=plan.sha256,
+            question=f"Nothing was sent, because\n\n{why}\n\n{plan.in_figures()}\n\nThe plan: {plan.in_words()}.\n\n`{plan.sha256}`",
         )
 
     def keep(self, plan: Plan) -> None:
@@ -159,7 +148,9 @@ class _Sync:
 
         def record(action: Action, segment: str, rows: pa.Table, refused: Mapping[str, str]) -> None:
             self._ledger.record(plan, action, segment, rows, refused)
+            refuse_when_overtaken(self._run)
 
+        refuse_when_overtaken(self._run)
         written = self._destination.push(plan.changes, record)
         after = self.plan()
         correct_beliefs(self._ledger, plan, after)
@@ -182,3 +173,11 @@ class _Sync:
                 f"{self._configured.name}: nothing was sent, because the destination is not the one that config/destinations.yml pins: "
                 f"{'; '.join(wrong)}. Correct destinations.{self._configured.name} there, or the API key"
             )
+
+
+def _with_beliefs(holdings: Holdings, believed: pa.Table) -> Holdings:
+    """A list that is missing, or that somebody has saved anew, holds for the plan what the ledger says that it was given."""
+    lost = believed.filter(pc.invert(pc.is_in(believed["segment"], pa.array(sorted(holdings.lists), pa.string()))))
+    members = pa.table([lost["segment"], lost["customer_id"], pa.nulls(lost.num_rows, pa.string())], schema=MEMBERS_SCHEMA)
+    lists = holdings.lists | frozenset(pc.unique(lost["segment"]).to_pylist())
+    return Holdings(lists, pa.concat_tables([holdings.members, members]), holdings.contacts)

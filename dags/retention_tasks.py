@@ -1,18 +1,25 @@
-"""The tasks that the DAGs are made of: each calls one function of one stage, imported inside so that parsing is quick."""
+"""The tasks that the DAGs share: each calls one function of one stage, imported inside so that parsing is quick."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from datetime import UTC, date, timedelta
-from functools import wraps
 from typing import Any
 
 from airflow.sdk import Param, task, task_group
 from airflow.sdk.exceptions import AirflowFailException
 
-WRITER_POOL = "warehouse_writer"
-RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
-"""For tasks that talk to the world outside; the others would fail the same way twice."""
+from stage_assets import FEATURES, PUBLISHED, RAW, SCORES, SEGMENTS, STAGING
+from task_frame import RETRY, WRITER_POOL, secrets_from, the_home, worth_retrying_or_final
+
+LATE_TRAINING: dict[str, Any] = {"retries": 12, "retry_delay": timedelta(minutes=10)}
+"""A night waits two hours for a training, or a night, that is still at work."""
+
+STAGED = ("intermediate.int_orders", "intermediate.int_refund_allocations")
+FEATURED = ("features.customer_features",)
+SCORED = ("scores.customer_scores",)
+MATCHED = ("segments.segment_matches", "segments.segment_memberships", "segments.plays")
+"""Tables whose rows an asset's event counts."""
 
 AS_OF = Param(
     None,
@@ -23,43 +30,34 @@ AS_OF = Param(
 )
 
 
-def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
-    """End a task at once on an error that a retry cannot mend, and tell the command that watches the run why it failed."""
-
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        from regulars.errors import RegularsError, TryAgain
-        from regulars.progress import report_failure
-
-        try:
-            return function(*args, **kwargs)
-        except RegularsError as error:
-            report_failure(str(error), error.exit_code)
-            if isinstance(error, TryAgain):
-                raise
-            raise AirflowFailException(str(error)) from None
-
-    return run
-
-
-def _home() -> Any:
+def night_hour() -> int:
+    """Hour in UTC at which the nights of the home begin: at night_hour of config/shop.yml, in the shop's standard time."""
+    from regulars.clock import utc_hour
+    from regulars.errors import RegularsError
     from regulars.home import Home
+    from regulars.settings import HomeSettings
 
-    return Home.from_environment()
+    try:
+        shop = HomeSettings(Home.from_environment()).shop
+    except RegularsError:
+        return 3  # the schedule must not vanish with a typing error: `open` names it
+    return utc_hour(shop.night_hour, shop.time_zone)
 
 
-@task(task_id="open")
+@task(task_id="open", **LATE_TRAINING)
 @worth_retrying_or_final
 def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) -> str:
     """Make this the home's active run; gives the as_of to all other tasks."""
     from activation.destination import destination_names, load_destination
     from ingestion.source import load_sources
     from regulars.clock import shop_date
+    from regulars.errors import TryAgain
+    from regulars.progress import report_failure
     from regulars.run import open_run
     from regulars.segment import load_segments
     from regulars.settings import HomeSettings
 
-    home = _home()
+    home = the_home()
     shop = HomeSettings(home).shop
     given = (params or {}).get("as_of")
     started_at = dag_run.run_after.astimezone(UTC).replace(tzinfo=None)
@@ -69,7 +67,14 @@ def open_(kind: str, params: dict[str, Any] | None = None, dag_run: Any = None) 
     load_sources(home, shop)
     for name in destination_names(home):
         load_destination(home, name)
-    open_run(home, kind, as_of)
+    try:
+        open_run(home, kind, as_of)
+    except TryAgain as error:
+        if "REGULARS_PROGRESS" not in os.environ:
+            raise
+        # A person who waits at the terminal is told at once.
+        report_failure(str(error), error.exit_code)
+        raise AirflowFailException(str(error)) from None
     return as_of.isoformat()
 
 
@@ -79,32 +84,36 @@ def sources() -> list[str]:
     """Names of the sources in config/sources.yml."""
     from ingestion.source import source_names
 
-    return source_names(_home())
+    return source_names(the_home())
 
 
-@task(map_index_template="{{ source }}", **RETRY)
+@task(map_index_template="{{ source }}", pool="sources", **RETRY)
 @worth_retrying_or_final
 def extract(source: str, as_of: str, kind: str) -> str:
     """Read what is new at one source into Parquet; the warehouse is not touched."""
     from airflow.sdk import get_current_context
 
     from ingestion.extraction import extract_source
+    from ingestion.source import source_settings
 
     get_current_context()["source"] = source
-    extract_source(_home(), source, date.fromisoformat(as_of), kind)
+    settings = source_settings(the_home(), source)
+    extract_source(the_home(), source, date.fromisoformat(as_of), kind, secrets_from(settings.connection, settings.secrets_of))
     return source
 
 
-@task(map_index_template="{{ source }}", pool=WRITER_POOL)
+@task(map_index_template="{{ source }}", pool=WRITER_POOL, outlets=[RAW])
 @worth_retrying_or_final
-def land(source: str, as_of: str, kind: str) -> None:
+def land(source: str, as_of: str, kind: str, outlet_events: Any = None) -> None:
     """Write one source's extract to raw: whole, once, and with its account."""
     from airflow.sdk import get_current_context
 
     from ingestion.landing import land_source
+    from regulars.row_counts import landed_rows
 
     get_current_context()["source"] = source
-    land_source(_home(), source, date.fromisoformat(as_of), kind)
+    land_source(the_home(), source, date.fromisoformat(as_of), kind)
+    outlet_events[RAW].extra = {"as_of": as_of, "source": source, **landed_rows(the_home(), source, date.fromisoformat(as_of), kind)}
 
 
 @task_group
@@ -112,13 +121,15 @@ def ingest(as_of: str, kind: str) -> None:
     land.partial(as_of=as_of, kind=kind).expand(source=extract.partial(as_of=as_of, kind=kind).expand(source=sources()))
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[RAW], outlets=[STAGING])
 @worth_retrying_or_final
-def build_staging(as_of: str, kind: str) -> None:
+def build_staging(as_of: str, kind: str, outlet_events: Any = None) -> None:
     """dbt: raw → staging and intermediate, with its tests."""
     from regulars.features import build_staging as build
+    from regulars.row_counts import rows_of
 
-    build(_home(), date.fromisoformat(as_of), kind)
+    build(the_home(), date.fromisoformat(as_of), kind)
+    outlet_events[STAGING].extra = {"as_of": as_of, **rows_of(the_home(), STAGED)}
 
 
 @task
@@ -127,16 +138,19 @@ def past_cutoffs(as_of: str) -> list[str]:
     """Past as_of dates to learn from."""
     from models.training_cutoffs import cutoffs_of_home
 
-    return [day.isoformat() for day in cutoffs_of_home(_home(), date.fromisoformat(as_of))]
+    return [day.isoformat() for day in cutoffs_of_home(the_home(), date.fromisoformat(as_of))]
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[STAGING], outlets=[FEATURES])
 @worth_retrying_or_final
-def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None) -> None:
+def build_features(as_of: str, kind: str, cutoffs: list[str] | None = None, outlet_events: Any = None) -> None:
     """dbt: customer features of the night, or features and outcomes of past cutoffs, with their tests."""
     from regulars.features import build_features as build
+    from regulars.row_counts import rows_of
 
-    build(_home(), date.fromisoformat(as_of), kind, [date.fromisoformat(day) for day in cutoffs or []])
+    days = [date.fromisoformat(day) for day in cutoffs or []]
+    build(the_home(), date.fromisoformat(as_of), kind, days)
+    outlet_events[FEATURES].extra = {"as_of": as_of, **rows_of(the_home(), FEATURED, *(days or [date.fromisoformat(as_of)]))}
 
 
 @task
@@ -145,86 +159,56 @@ def train(as_of: str) -> None:
     """Train, evaluate against the baselines on a held-out cutoff, and promote when not worse."""
     from models.train import train as train_models
 
-    train_models(_home(), date.fromisoformat(as_of), "training")
+    train_models(the_home(), date.fromisoformat(as_of), "training")
 
 
-@task
+@task(pool=WRITER_POOL)
+@worth_retrying_or_final
+def check_raw(as_of: str) -> None:
+    """The first gate: when what was landed looks wrong, the night ends here and sends nothing. See var/data_docs."""
+    from quality.gate import check_raw as check
+
+    check(the_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL)
 @worth_retrying_or_final
 def check_features(as_of: str) -> None:
-    """The gate: when the profile of the features looks wrong, the night ends here and sends nothing."""
+    """The second gate: when the profile of the features looks wrong, the night ends here. See var/data_docs."""
     from quality.gate import check_features as check
 
-    check(_home(), date.fromisoformat(as_of), "night")
+    check(the_home(), date.fromisoformat(as_of), "night")
 
 
 @task(pool=WRITER_POOL)
 @worth_retrying_or_final
-def score(as_of: str) -> None:
+def check_scores(as_of: str) -> None:
+    """The third gate: when the scores look wrong, nobody is put on a list because of them. See var/data_docs."""
+    from quality.gate import check_scores as check
+
+    check(the_home(), date.fromisoformat(as_of), "night")
+
+
+@task(pool=WRITER_POOL, inlets=[FEATURES], outlets=[SCORES])
+@worth_retrying_or_final
+def score(as_of: str, outlet_events: Any = None) -> None:
     """Churn probability and expected value of every customer."""
+    from regulars.row_counts import rows_of
     from scoring.score import score as score_customers
 
-    score_customers(_home(), date.fromisoformat(as_of), "night")
+    score_customers(the_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SCORES].extra = {"as_of": as_of, **rows_of(the_home(), SCORED, date.fromisoformat(as_of))}
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, inlets=[FEATURES, SCORES], outlets=[SEGMENTS])
 @worth_retrying_or_final
-def match_segments(as_of: str) -> None:
+def match_segments(as_of: str, outlet_events: Any = None) -> None:
     """Who fits which segment, who stands on which list, who is contacted tonight."""
+    from regulars.row_counts import rows_of
     from scoring.match import match
 
-    match(_home(), date.fromisoformat(as_of), "night")
-
-
-@task
-@worth_retrying_or_final
-def destinations() -> list[str]:
-    """Names of the destinations in config/destinations.yml."""
-    from activation.destination import destination_names
-
-    return destination_names(_home())
-
-
-def _secrets(destination: str) -> dict[str, str]:
-    """What the Airflow connection of a destination holds, when its configuration names one: the password is the secret."""
-    from airflow.sdk import Connection
-
-    from activation.destination import load_destination
-
-    settings = load_destination(_home(), destination).settings
-    if settings.connection is None:
-        return {}
-    password = Connection.get(settings.connection).password
-    return dict.fromkeys(settings.secret_variables(), password) if password else {}
-
-
-@task(map_index_template="{{ destination }}", **RETRY)
-@worth_retrying_or_final
-def plan(destination: str, as_of: str) -> str:
-    """What would change at one destination, held against the guard; nothing is sent."""
-    from airflow.sdk import get_current_context
-
-    from activation.sync import plan_destination
-
-    get_current_context()["destination"] = destination
-    plan_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
-    return destination
-
-
-@task(map_index_template="{{ destination }}", **RETRY)
-@worth_retrying_or_final
-def push(destination: str, as_of: str) -> None:
-    """Bring the planned changes to one destination, read them back, and write them to the ledger."""
-    from airflow.sdk import get_current_context
-
-    from activation.sync import push_destination
-
-    get_current_context()["destination"] = destination
-    push_destination(_home(), date.fromisoformat(as_of), "night", destination, _secrets(destination))
-
-
-@task_group
-def activate(destination: str, as_of: str) -> None:
-    push(plan(destination, as_of), as_of)
+    match(the_home(), date.fromisoformat(as_of), "night")
+    outlet_events[SEGMENTS].extra = {"as_of": as_of, **rows_of(the_home(), MATCHED, date.fromisoformat(as_of))}
 
 
 @task(trigger_rule="all_done")
@@ -233,13 +217,13 @@ def report(as_of: str) -> None:
     """The page for people. It is written on a red night too, and says what is missing."""
     from reporting.report import write_report
 
-    write_report(_home(), date.fromisoformat(as_of), "night")
+    write_report(the_home(), date.fromisoformat(as_of), "night")
 
 
-@task(pool=WRITER_POOL)
+@task(pool=WRITER_POOL, outlets=[PUBLISHED], trigger_rule="none_failed")
 @worth_retrying_or_final
 def finish(as_of: str, kind: str) -> None:
     """Publish the read-only copy of the warehouse and close the run."""
     from regulars.run import finish_run
 
-    finish_run(_home(), date.fromisoformat(as_of), kind)
+    finish_run(the_home(), date.fromisoformat(as_of), kind)

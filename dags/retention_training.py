@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
 
-from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, open_, past_cutoffs, train
+from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, night_hour, open_, past_cutoffs, train
+from task_frame import RETRY
 
 DOC = """
 ### The weekly training
@@ -22,12 +23,12 @@ otherwise the serving one stays and the log of `train` says why.
 
 @dag(
     # Without a start_date: a DAG that is switched on waits for its next hour instead of running at once.
-    schedule=CronTriggerTimetable("0 1 * * 0", timezone="UTC"),
+    schedule=CronTriggerTimetable(f"0 {(night_hour() - 2) % 24} * * 0", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     params={"as_of": AS_OF},
     tags=["regulars", "weekly"],
-    default_args={"owner": "regulars"},
+    default_args={"owner": "regulars", **RETRY},
     description="Learn from the past; promote when not worse",
     doc_md=DOC,
 )

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import date
@@ -19,10 +20,13 @@ from regulars.warehouse import open_warehouse
 MANIFEST = "manifest.json"
 
 
-def extract_source(home: Home, source_name: str, as_of: date, kind: Kind) -> None:
+def extract_source(home: Home, source_name: str, as_of: date, kind: Kind, secrets: Mapping[str, str] | None = None) -> None:
     """Write what is new at a source to `var/extracts/<run_id>/<source>/`, its manifest last.
 
     An extract that the run has already is kept. Extracts of earlier runs are removed: nothing but this run's is landed.
+
+    Args:
+        secrets: where the caller has them, as an Airflow connection gives them; else the source looks for them itself.
 
     Raises:
         InputError: the source gave something that cannot be read as a whole; nothing of it is landed.
@@ -40,7 +44,8 @@ def extract_source(home: Home, source_name: str, as_of: date, kind: Kind) -> Non
             home.private_folder(home.extracts)
             home.private_folder(folder.parent)
             home.private_folder(aside)
-            _write_manifest(source.extract(_landed_files(run, source_name), aside, known_at=run.known_at), aside)
+            landed = _landed_files(run, source_name)
+            _write_manifest(source.extract(landed, aside, known_at=run.known_at, secrets=secrets), aside)
             aside.replace(folder)
         run.summary = _in_words(read_manifest(folder))
 
@@ -71,7 +76,7 @@ def _write_manifest(extraction: Extraction, folder: Path) -> None:
 def _landed_files(run: Run, source_name: str) -> dict[str, LandedFile]:
     """What earlier runs have landed; what this one has landed itself is read again, so that its accounts stay whole."""
     # Opened for writing, which waits for its turn: a reader could meet a writer at work.
-    with open_warehouse(run.home) as warehouse:
+    with open_warehouse(run.home, role="loader") as warehouse:
         rows = warehouse.rows(
             "select file, sha256, mapping_sha256 from control.landed_files where source = ? and run_id <> ?", [source_name, run.run_id]
         )

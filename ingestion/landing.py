@@ -16,11 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 from ingestion.extraction import MANIFEST, extract_folder, read_manifest, remove_extract
-from ingestion.source import Extraction, TableExtract
+from ingestion.source import Extraction, LandedFile, TableExtract
 from regulars.errors import InputError, RegularsError
 from regulars.home import Home
 from regulars.nights import FILES_OF_A_RUN
 from regulars.run import Kind, Run, step
+from regulars.staging import doubt_staging
 from regulars.tables import CANONICAL_TABLES, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES, QUARANTINE, VERSION_COLUMNS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
@@ -37,12 +38,14 @@ def land_source(home: Home, source_name: str, as_of: date, kind: Kind) -> None:
     """
     with step(home, f"land {source_name}", kind, as_of) as run:
         folder = extract_folder(run, source_name)
-        with open_warehouse(home) as warehouse:
+        with open_warehouse(home, role="loader") as warehouse:
             if (folder / MANIFEST).exists():
                 with warehouse.transaction():
                     landing = Landing(warehouse, run, source_name, folder)
-                    landing.withdraw()
-                    landing.land(read_manifest(folder))
+                    extraction = read_manifest(folder)
+                    if not landing.has_landed(extraction):
+                        landing.withdraw()
+                        landing.land(extraction)
             elif not accounts_of(warehouse, run, source_name):
                 raise InputError(f"{source_name} has not been extracted: run `python -m ingestion extract --as-of {as_of}` first")
             run.summary = _in_words(accounts_of(warehouse, run, source_name))
@@ -74,8 +77,19 @@ class Landing:
                 f"{self._source} brings {len(extraction.files):,} files at once, expected fewer than {FIRST_REQUEUED:,}: join them"
             )
 
+    def has_landed(self, extraction: Extraction) -> bool:
+        """Whether this very run has landed the same files before, and died later."""
+        rows = self._warehouse.rows(
+            "select file, sha256, mapping_sha256 from control.landed_files where source = ? and run_id = ?",
+            [self._source, self._run.run_id],
+        )
+        is_accounted_for = bool(accounts_of(self._warehouse, self._run, self._source))
+        return is_accounted_for and {LandedFile(*row) for row in rows} == set(extraction.files)
+
     def withdraw(self) -> None:
         """Take back what this very run has written before: it is written again, with the same known_at."""
+        if accounts_of(self._warehouse, self._run, self._source):
+            doubt_staging(self._warehouse)
         for table in (*CANONICAL_TABLES, QUARANTINE, EXCLUSIONS, INGESTION_ACCOUNTS, LANDED_FILES):
             self._warehouse.execute(f"delete from {table.qualified_name} where source = ? and run_id = ?", [self._source, self._run.run_id])
         self._warehouse.execute(

@@ -44,7 +44,7 @@ def requeue_source(home: Home, source_name: str, as_of: date, kind: Kind) -> Non
         home.private_folder(folder.parent)
         home.private_folder(folder)
         try:
-            with open_warehouse(home) as warehouse, warehouse.transaction():
+            with open_warehouse(home, role="loader") as warehouse, warehouse.transaction():
                 requeue = Requeue(warehouse, own_run, source_name, folder)
                 requeue.withdraw()
                 if waiting := requeue.waiting():
@@ -65,10 +65,10 @@ class Requeue(Landing):
     def waiting(self) -> list[WaitingRows]:
         """The rows that wait, by reading and file, the earliest reading first."""
         # Rows set aside before headers were kept cannot be read without their file.
-        self._warehouse.execute("drop table if exists waiting_rows")
-        self._warehouse.execute(
+        self._warehouse.create_temporary(
+            "waiting_rows",
             """
-            create temporary table waiting_rows as
+            as
             select mapped_table, file, line, raw_bytes, header, extracted_by, quarantined_at,
                 cast(? + dense_rank() over by_reading - 1 as integer) as file_ordinal
             from private.quarantine
@@ -95,8 +95,7 @@ class Requeue(Landing):
 
     def places_taken(self, table: Table, begins: Sequence[str]) -> pa.Table:
         """See `ingestion.source.PlacesTaken`."""
-        self._warehouse.execute("drop table if exists begins_of_keys")
-        self._warehouse.execute("create temporary table begins_of_keys (begin_of_key varchar)")
+        self._warehouse.create_temporary("begins_of_keys", "(begin_of_key varchar)")
         self._warehouse.append_temporary("begins_of_keys", pa.table({"begin_of_key": pa.array(begins, pa.string())}))
         return self._warehouse.arrow(
             f"""
@@ -141,10 +140,10 @@ class Requeue(Landing):
 
     def _hold_back(self, table: Table) -> None:
         """Rows whose record has been landed with other content, by a later reading or by another row of their own."""
-        self._warehouse.execute("drop table if exists overtaken_rows")
-        self._warehouse.execute(
+        self._warehouse.create_temporary(
+            "overtaken_rows",
             f"""
-            create temporary table overtaken_rows as
+            as
             with known as (
                 select record_key, content_hash, known_at, is_known_at_assumed, run_id, file, line,
                     row_number() over (partition by record_key order by known_at desc) as newest

@@ -7,6 +7,7 @@ may hold, and written out anew with the columns that the file really has.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -16,6 +17,7 @@ from sqlglot import exp
 from regulars.segment_rule import ALLOWED, PREDICATES, RuleError
 
 TEXT_FUNCTIONS = (exp.Like, exp.ILike, exp.StartsWith, exp.Upper, exp.Lower, exp.Trim, exp.Length)
+NAME, VALUE = re.compile(r"[^\W\d]"), re.compile(r"@|\d{4}")
 LINE = "line"
 """Pseudo-column of every file: the row's first line, counted from 1 with the header."""
 
@@ -79,7 +81,18 @@ class RowPredicate:
 
 def closest(name: str, known: Iterable[str]) -> str:
     """What a person should look at instead of a column that is not there."""
-    known = list(known)
+    known = speakable(known)
     by_lower = {candidate.lower(): candidate for candidate in known}
     close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.5)
     return f"is it now called {by_lower[close[0]]!r}?" if close else f"columns: {', '.join(known)}"
+
+
+def speakable(columns: Iterable[str]) -> list[str]:
+    """Names of columns as an error may show them: none, when one looks like a value.
+
+    In a file without a header a customer stands where the names should be.
+    """
+    names = list(columns)
+    if all(not name or (NAME.match(name) and not VALUE.search(name)) for name in names):
+        return names
+    return ["not shown, as the first line looks like data and not like a header"]

@@ -30,6 +30,11 @@ class SourceSettings(Settings):
         pattern=r"^[A-Za-z0-9_:.-]*$",
         description="Put before every account_id, so that the accounts of two shops cannot be taken for one another.",
     )
+    connection: str | None = Field(default=None, description="Airflow connection that holds the secrets; the DAG resolves it.")
+
+    def secrets_of(self, login: str | None, password: str | None) -> dict[str, str]:  # noqa: ARG002 - a type without secrets
+        """What the source needs to be let in, from the two halves of an Airflow connection."""
+        return {}
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,16 @@ class Source(Protocol):
     def tables(self) -> tuple[Table, ...]:
         """The canonical tables that it gives."""
 
-    def extract(self, landed: Mapping[str, LandedFile], into: Path, *, known_at: datetime) -> Extraction:
+    def extract(
+        self, landed: Mapping[str, LandedFile], into: Path, *, known_at: datetime, secrets: Mapping[str, str] | None = None
+    ) -> Extraction:
         """Read what is new and write it as Parquet into the empty folder `into`, without the warehouse.
 
         Args:
             landed: what has been landed before, by file: what has not changed since need not be read again.
             into: folder for the Parquet files; readable by the owner alone.
             known_at: when the run learns of what it reads. A row that tells of a later event is a bad one.
+            secrets: as `SourceSettings.secrets_of` gives them; without them the source looks where its tools always look.
 
         Raises:
             InputError: something cannot be read as a whole, or not one of its rows. Single bad rows go to quarantine.
@@ -180,17 +188,12 @@ def load_sources(home: Home, shop: ShopSettings) -> dict[str, Source]:
     Raises:
         ConfigurationError: with file, line and key; also when two sources could take each other's accounts for theirs.
     """
-    file, types = _file(home), source_types()
+    file = _file(home)
     sources: dict[str, Source] = {}
     orders_by_prefix: dict[str, str] = {}
     for name, entry in _entries(file).items():
         at = ("sources", name)
-        if not isinstance(entry, dict) or "type" not in entry:
-            raise file.error(f"expected `type:` and one of: {', '.join(types)}", at)
-        if entry["type"] not in types:
-            raise file.error(f"there is no source type {entry['type']!r}; known types: {', '.join(types)}", (*at, "type"))
-        module = types[entry["type"]]
-        settings = file.validated(module.Settings, {key: value for key, value in entry.items() if key != "type"}, at)
+        module, settings = _checked(file, name, entry)
         sources[name] = module.Source(name, settings, home, shop)
         if {ORDERS, ORDER_LINES} & set(sources[name].tables):
             other = orders_by_prefix.setdefault(settings.account_id_prefix, name)
@@ -201,6 +204,25 @@ def load_sources(home: Home, shop: ShopSettings) -> dict[str, Source]:
                     at,
                 )
     return sources
+
+
+def source_settings(home: Home, name: str) -> SourceSettings:
+    """What config/sources.yml says about one source.
+
+    Raises:
+        ConfigurationError: with file, line and key.
+    """
+    return _checked(_file(home), name, _entries(_file(home)).get(name))[1]
+
+
+def _checked(file: YamlFile, name: str, entry: Any) -> tuple[SourceType, SourceSettings]:
+    at, types = ("sources", name), source_types()
+    if not isinstance(entry, dict) or "type" not in entry:
+        raise file.error(f"expected `type:` and one of: {', '.join(types)}", at)
+    if entry["type"] not in types:
+        raise file.error(f"there is no source type {entry['type']!r}; known types: {', '.join(types)}", (*at, "type"))
+    module = types[entry["type"]]
+    return module, file.validated(module.Settings, {key: value for key, value in entry.items() if key != "type"}, at)
 
 
 def _file(home: Home) -> YamlFile:

@@ -12,6 +12,7 @@ from models.train import is_fresh, train
 from models.training_cutoffs import cutoffs_of_home
 from regulars.command import as_of_argument, iso_date, run_command
 from regulars.home import Home
+from regulars.run import is_past
 
 IS_FRESH = 1
 """Exit code of `needs-training` when there is no need."""
@@ -38,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     actions = {
         "train": lambda home: train(home, chosen.as_of, chosen.kind),
         "cutoffs": lambda home: _show_cutoffs(home, chosen.as_of),
-        "needs-training": lambda home: needs.append(not is_fresh(home, chosen.as_of)),
+        "needs-training": lambda home: needs.append(not is_past(home, chosen.as_of) and not is_fresh(home, chosen.as_of)),
     }
     code = run_command(lambda: actions[chosen.verb](Home.from_environment()))
     return IS_FRESH if needs == [False] else code

@@ -1,30 +1,29 @@
 """Where trained models stand, which of them serves, and proof that none was changed since.
 
-`var/models/<version>/` holds one model: JSON files and a manifest with their SHA-256. `var/models/promoted.json` says for
-each training which version serves from its as_of on, with the manifest's SHA-256, and closes with its own. Nothing is
-parsed as a model before its hash has been checked.
+`<version>/` holds one model: JSON files and a manifest with their SHA-256. `promoted.json` says for each training which
+version serves from its as_of on, with the manifest's SHA-256, and closes with its own. Nothing is parsed as a model before
+its hash has been checked. Both stand in `var/models/`, or where config/prediction.yml says.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.storage import PROMOTED, Storage, open_storage
 from models.trained_model import TrainedModel
-from regulars.errors import ArtefactError
+from regulars.errors import ArtefactError, InputError, TryAgain
 from regulars.home import Home
 from regulars.settings import HomeSettings
 
 FORMULA_VERSION = "formula-1"
 MANIFEST = "manifest.json"
+DECIDING_TRIES = 20
 WHAT_TO_DO = "The model was damaged or changed by hand and nothing was scored with it; train anew with `make train`"
 
 
@@ -63,19 +62,10 @@ def save_model(home: Home, trained_as_of: date, model: TrainedModel, facts: Mapp
     files = model.files()
     hashes = {name: _sha256(content) for name, content in files.items()}
     content = {"model": model.description(), "facts": facts, "files": hashes, "trained_as_of": trained_as_of.isoformat()}
-    version = f"{trained_as_of}-{_sha256(_json(content))[:10]}"
+    version = _version(trained_as_of.isoformat(), content)
     files[MANIFEST] = _json(content | {"version": version})
-    folder = home.private_folder(home.models) / version
-    if not all(_is_file_with(folder / name, content) for name, content in files.items()):
-        aside = home.models / ".new"
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(mode=0o700)
-        for name, content_of_file in files.items():
-            _write_synced(aside / name, content_of_file)
-        _sync_folder(aside)
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
-        _sync_folder(home.models)
+    with open_storage(home) as storage:
+        storage.save(version, files)
     return version, _sha256(files[MANIFEST])
 
 
@@ -85,9 +75,9 @@ def load_model(home: Home, serving: Serving) -> TrainedModel:
     Raises:
         ArtefactError: a file is missing or is not what its hash says.
     """
-    folder = home.models / serving.version
-    manifest = json.loads(_checked(folder / MANIFEST, str(serving.manifest_sha256)))
-    files = {name: _checked(folder / name, expected) for name, expected in manifest["files"].items()}
+    with open_storage(home) as storage:
+        manifest = json.loads(_checked(storage, f"{serving.version}/{MANIFEST}", str(serving.manifest_sha256)))
+        files = {name: _checked(storage, f"{serving.version}/{name}", expected) for name, expected in manifest["files"].items()}
     return TrainedModel.from_artefact(manifest["model"], files)
 
 
@@ -101,16 +91,52 @@ def promoted_for(home: Home, as_of: date) -> Serving | None:
     return decided[-1] if decided else None
 
 
+def serving_of(home: Home, version: str) -> Serving:
+    """How the model of that version served: by the decision for it or, where a training was repeated since, by its manifest.
+
+    Raises:
+        InputError: the model was deleted.
+        ArtefactError: promoted.json or the manifest is damaged.
+    """
+    with open_storage(home) as storage:
+        content, file = storage.read(f"{version}/{MANIFEST}", ""), f"{storage.place(version)}/{MANIFEST}"
+    if content is None:
+        raise InputError(
+            f"{file}: the model that scored that night is not there any more, so its lists cannot be computed again; "
+            "put its folder back from a backup, and try again"
+        )
+    decided = [serving for serving in decisions(home) if serving.version == version]
+    if decided:
+        return decided[-1]
+    try:
+        manifest = json.loads(content)
+        named_by = {key: manifest[key] for key in ("model", "facts", "files", "trained_as_of")}
+        horizons = {key: manifest["facts"][key] for key in ("churn_horizon_days", "value_horizon_days", "currency")}
+    except (ValueError, KeyError, TypeError):
+        raise ArtefactError(f"{file}: this is not the manifest that a training wrote. {WHAT_TO_DO}") from None
+    if _version(manifest["trained_as_of"], named_by) != version:
+        raise ArtefactError(f"{file}: its content is not that of the version {version}. {WHAT_TO_DO}")
+    return Serving(
+        trained_as_of=manifest["trained_as_of"],
+        version=version,
+        manifest_sha256=_sha256(content),
+        why="it scored the night at the time",
+        **horizons,
+    )
+
+
 def decisions(home: Home) -> list[Serving]:
     """All decisions, ascending by trained_as_of; none before the first training.
 
     Raises:
         ArtefactError: promoted.json is damaged.
     """
-    file = _promoted_file(home)
-    if not file.exists():
-        return []
-    content = file.read_bytes()
+    with open_storage(home) as storage:
+        present = storage.promoted()
+        return [] if present is None else _decisions(present[0], storage.place(PROMOTED))
+
+
+def _decisions(content: bytes, file: str) -> list[Serving]:
     try:
         parsed = json.loads(content)
         body, expected = parsed["decisions"], parsed["sha256"]
@@ -127,41 +153,44 @@ def decisions(home: Home) -> list[Serving]:
 
 def decide(home: Home, serving: Serving) -> bool:
     """Record a training's decision, replacing an earlier one for the same as_of; false when a damaged list had to be put aside."""
-    try:
-        known, is_whole = decisions(home), True
-    except ArtefactError:
-        _promoted_file(home).replace(_promoted_file(home).with_suffix(".damaged"))
-        known, is_whole = [], False
-    kept = [other for other in known if other.trained_as_of != serving.trained_as_of]
-    body = [entry.model_dump(mode="json") for entry in sorted([*kept, serving], key=lambda entry: entry.trained_as_of)]
-    aside = home.private_folder(home.models) / ".promoted.new"
-    _write_synced(aside, _promoted_content(body))
-    aside.replace(_promoted_file(home))
-    _sync_folder(home.models)
-    return is_whole
+    is_whole = True
+    with open_storage(home) as storage:
+        for _ in range(DECIDING_TRIES):
+            content, seen = storage.promoted() or (None, None)
+            try:
+                known = [] if content is None else _decisions(content, storage.place(PROMOTED))
+            except ArtefactError:
+                storage.put_aside(content or b"")
+                known, is_whole = [], False
+            kept = [other for other in known if other.trained_as_of != serving.trained_as_of]
+            body = [entry.model_dump(mode="json") for entry in sorted([*kept, serving], key=lambda entry: entry.trained_as_of)]
+            if storage.replace_promoted(_promoted_content(body), seen):
+                return is_whole
+        raise TryAgain(f"{storage.place(PROMOTED)}: others keep deciding at the same time; try again when they are done")
 
 
-def _promoted_file(home: Home) -> Path:
-    return home.models / "promoted.json"
+def place_of(home: Home, serving: Serving) -> str:
+    """Where the model stands, for people."""
+    with open_storage(home) as storage:
+        return storage.place(serving.version)
+
+
+def _version(trained_as_of: str, content: Mapping[str, Any]) -> str:
+    return f"{trained_as_of}-{_sha256(_json(content))[:10]}"
 
 
 def _promoted_content(body: list[dict[str, Any]]) -> bytes:
     return _json({"decisions": body, "sha256": _sha256(_json(body))})
 
 
-def _checked(file: Path, expected: str) -> bytes:
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError:
-        raise ArtefactError(f"{file}: the file is missing; expected SHA-256 {expected}. {WHAT_TO_DO}") from None
+def _checked(storage: Storage, name: str, expected: str) -> bytes:
+    content = storage.read(name, expected)
+    if content is None:
+        raise ArtefactError(f"{storage.place(name)}: the file is missing; expected SHA-256 {expected}. {WHAT_TO_DO}")
     found = _sha256(content)
     if found != expected:
-        raise ArtefactError(f"{file}: expected SHA-256 {expected}, found {found}. {WHAT_TO_DO}")
+        raise ArtefactError(f"{storage.place(name)}: expected SHA-256 {expected}, found {found}. {WHAT_TO_DO}")
     return content
-
-
-def _is_file_with(file: Path, content: bytes) -> bool:
-    return file.is_file() and file.read_bytes() == content
 
 
 def _sha256(content: bytes) -> str:
@@ -170,18 +199,3 @@ def _sha256(content: bytes) -> str:
 
 def _json(value: Any) -> bytes:
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def _write_synced(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

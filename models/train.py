@@ -69,7 +69,7 @@ def is_fresh(home: Home, as_of: date) -> bool:
 def _read(run: Run) -> tuple[TrainingFrame, pa.Table, str | None]:
     """What there is to learn from, the features of as_of, and why it is too little, when it is."""
     prediction = run.settings.prediction
-    with open_warehouse(run.home, read_only=True) as warehouse:
+    with open_warehouse(run.home, role="scorer", read_only=True) as warehouse:
         cutoffs = training_cutoffs(prediction, run.as_of, first_event_date(warehouse, run.settings.shop.time_zone))
         training = prediction.training
         horizons = (prediction.churn_horizon_days, prediction.value_horizon_days)
@@ -158,7 +158,7 @@ def _write_evaluation(home: Home, version: str, trial: Trial) -> None:
         {"model_version": version, "bin": number, "customers_count": count, "predicted": predicted, "actual": actual}
         for number, count, predicted, actual in trial.bins
     ]
-    with open_warehouse(home) as warehouse:
+    with open_warehouse(home, role="scorer") as warehouse:
         warehouse.replace_slice(MODEL_EVALUATIONS, version, [pa.Table.from_pylist(evaluations)])
         warehouse.replace_slice(CALIBRATION_BINS, version, [pa.Table.from_pylist(bins)])
 

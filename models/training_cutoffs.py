@@ -45,7 +45,7 @@ def _shortest(horizon_days: int) -> int:
 def cutoffs_of_home(home: Home, as_of: date) -> list[date]:
     """The training cutoffs of a home, by its configuration and its first landed order."""
     settings = HomeSettings(home)
-    with open_warehouse(home, read_only=True) as warehouse:
+    with open_warehouse(home, role="scorer", read_only=True) as warehouse:
         return training_cutoffs(settings.prediction, as_of, first_event_date(warehouse, settings.shop.time_zone))
 
 

@@ -1,96 +1,123 @@
-"""The profile of the features that dbt computes: one row per as_of_date and column, some ten statistics each.
+"""What a gate reads instead of the tables: statistics that the warehouse computed, and how values were spread.
 
-The suite reads the profile and not the features: it then holds on every engine, at a cost that does not grow with the data.
+The suites judge these few hundred numbers: they then hold on every engine, at a cost that does not grow with the data.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from regulars.errors import GateFailed
+import pyarrow as pa
+
+from regulars.tables import HISTOGRAMS, PROFILES
 from regulars.warehouse import Warehouse
 
 if TYPE_CHECKING:
     import pandas as pd
 
-PROFILE_TABLE = "quality.customer_features_profile"
 WHOLE_TABLE = "*"
-"""The profile's column_name of the row about the table as a whole; its distinct_count counts customers, exactly."""
+"""The column_name of statistics about a table as a whole."""
 
-STATISTICS = ("rows_count", "null_share", "distinct_count", "min", "max", "mean")
-"""The statistics that the suite reads."""
+Key = tuple[str, str, str]
+"""Table, column, statistic."""
+Histogram = Mapping[int | None, int]
+"""Rows by bin; None is the bin of rows without a value."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Profile:
-    """One night's statistics by (column of the features, statistic); a statistic that the column does not have is missing."""
+    """One date's statistics; one that could not be computed is missing, or NaN when the table holds a NaN."""
 
     as_of: date
-    values: dict[tuple[str, str], float]
+    values: dict[Key, float] = field(default_factory=dict)
+    histograms: dict[tuple[str, str], dict[int | None, int]] = field(default_factory=dict)
 
-    def value(self, column: str, statistic: str) -> float | None:
-        return self.values.get((column, statistic))
+    def value(self, table: str, column: str, statistic: str) -> float | None:
+        return self.values.get((table, column, statistic))
 
-    @property
-    def rows_count(self) -> float:
-        return self.values.get((WHOLE_TABLE, "rows_count"), 0.0)
+    def rows_count(self, table: str) -> float:
+        return self.values.get((table, WHOLE_TABLE, "rows_count"), 0.0)
 
-    def frame(self, wanted: list[tuple[str, str]]) -> pd.DataFrame:
-        """One row with a column `<feature>.<statistic>` for every wanted one; NaN where the profile has none."""
+    def histogram(self, table: str, column: str) -> Histogram:
+        return self.histograms.get((table, column), {})
+
+    def frame(self, wanted: Iterable[Key]) -> pd.DataFrame:
+        """One row with a column `<table>.<column>.<statistic>` for every wanted one; NaN where the profile has none."""
         import pandas as pd
 
         unknown = float("nan")
-        row = {f"{column}.{statistic}": [self.values.get((column, statistic), unknown)] for column, statistic in wanted}
-        return pd.DataFrame(row, dtype=float)
+        return pd.DataFrame({".".join(key): [self.values.get(key, unknown)] for key in wanted}, dtype=float)
 
 
-def profile_of(warehouse: Warehouse, as_of: date) -> Profile:
-    """The profile of the night of `as_of`; without any value when dbt has made no row for it.
-
-    Raises:
-        GateFailed: there is no profile at all, or it holds two rows for a column.
-    """
-    if not warehouse.exists(PROFILE_TABLE):
-        raise GateFailed(
-            f"gate features: {PROFILE_TABLE} does not exist, so nothing is known about the features of {as_of}. "
-            "Nothing was sent. Build the features first."
-        )
-    rows = warehouse.rows(
-        f"select column_name, {', '.join(STATISTICS)} from {PROFILE_TABLE} where as_of_date = ? order by column_name",
-        [as_of],
-    )
-    columns = [row[0] for row in rows]
-    if len(set(columns)) < len(columns):
-        twice = sorted({column for column in columns if columns.count(column) > 1})
-        raise GateFailed(
-            f"gate features: the profile of {as_of} holds {', '.join(twice)} more than once, expected one row per column. "
-            f"Nothing was sent. Look at the dbt model of {PROFILE_TABLE}."
-        )
-    values = {
-        (row[0], statistic): float(value) for row in rows for statistic, value in zip(STATISTICS, row[1:], strict=True) if value is not None
-    }
-    return Profile(as_of, values)
+def save_profile(warehouse: Warehouse, gate: str, profile: Profile) -> None:
+    """Replace what stands of the date and gate."""
+    tables = sorted({table for table, _, _ in profile.values})
+    with warehouse.transaction():
+        warehouse.execute(f"delete from {PROFILES.qualified_name} where as_of_date = ? and gate = ?", [profile.as_of, gate])
+        rows = [
+            {"as_of_date": profile.as_of, "gate": gate, "table_name": table, "column_name": column, "statistic": statistic, "value": value}
+            for (table, column, statistic), value in profile.values.items()
+        ]
+        warehouse.append(PROFILES, pa.Table.from_pylist(rows, schema=_PROFILE_SCHEMA))
+        for table in tables:
+            save_histograms(warehouse, profile, table)
 
 
-def last_passed_profile(warehouse: Warehouse, before: date) -> Profile | None:
-    """The profile of the latest night before `before` whose gate was passed; None when there is none.
+def save_histograms(warehouse: Warehouse, profile: Profile, table: str) -> None:
+    """Replace the histograms of the date's table."""
+    warehouse.execute(f"delete from {HISTOGRAMS.qualified_name} where as_of_date = ? and table_name = ?", [profile.as_of, table])
+    rows = [
+        {"as_of_date": profile.as_of, "table_name": table, "column_name": column, "bin": place, "rows_count": count}
+        for (of_table, column), bins in profile.histograms.items()
+        if of_table == table
+        for place, count in bins.items()
+    ]
+    if rows:
+        warehouse.append(HISTOGRAMS, pa.Table.from_pylist(rows, schema=_HISTOGRAM_SCHEMA))
 
-    A night that failed is no measure: after its repair the next one would look like an accident.
-    """
-    rows = warehouse.rows(
-        f"""
-        select max(passed.as_of_date)
-        from (
-            select as_of_date
-            from quality.gate_results
-            where gate = 'features' and as_of_date < ?
-            group by as_of_date
-            having min(case when is_met then 1 else 0 end) = 1
-        ) as passed
-        where exists (select 1 from {PROFILE_TABLE} as profile where profile.as_of_date = passed.as_of_date)
-        """,
-        [before],
-    )
-    return profile_of(warehouse, rows[0][0]) if rows[0][0] is not None else None
+
+def load_profile(warehouse: Warehouse, gate: str, as_of: date) -> Profile:
+    """What was saved for the date and gate; empty when nothing was."""
+    profile = Profile(as_of)
+    for table, column, statistic, value in warehouse.rows(
+        f"select table_name, column_name, statistic, value from {PROFILES.qualified_name} where as_of_date = ? and gate = ?", [as_of, gate]
+    ):
+        if value is not None:
+            profile.values[table, column, statistic] = float(value)
+    tables = {table for table, _, _ in profile.values}
+    profile.histograms = {key: bins for key, bins in load_histograms(warehouse, as_of).items() if key[0] in tables}
+    return profile
+
+
+def load_histograms(warehouse: Warehouse, as_of: date) -> dict[tuple[str, str], dict[int | None, int]]:
+    """All saved histograms of a date, by table and column."""
+    histograms: dict[tuple[str, str], dict[int | None, int]] = {}
+    for table, column, place, count in warehouse.rows(
+        f"select table_name, column_name, bin, rows_count from {HISTOGRAMS.qualified_name} where as_of_date = ?", [as_of]
+    ):
+        histograms.setdefault((table, column), {})[place] = int(count)
+    return histograms
+
+
+_PROFILE_SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("gate", pa.string()),
+        ("table_name", pa.string()),
+        ("column_name", pa.string()),
+        ("statistic", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
+_HISTOGRAM_SCHEMA = pa.schema(
+    [
+        ("as_of_date", pa.date32()),
+        ("table_name", pa.string()),
+        ("column_name", pa.string()),
+        ("bin", pa.int64()),
+        ("rows_count", pa.int64()),
+    ]
+)

@@ -5,25 +5,15 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from quality.feature_suite import Rule
+from quality.rule import Finding, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROW_COUNT = -1
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came of one rule. `observed` is None where the profile had no such value, or nothing was evaluated."""
-
-    rule: Rule
-    is_met: bool
-    is_evaluated: bool
-    observed: float | None
 
 
 def run_suite(rules: Sequence[Rule], frame: pd.DataFrame) -> list[Finding]:
@@ -33,8 +23,25 @@ def run_suite(rules: Sequence[Rule], frame: pd.DataFrame) -> list[Finding]:
     evaluated twice, so that as many are evaluated as are configured.
 
     Args:
-        frame: one row, a column `<feature>.<statistic>` for every statistic that the rules bound.
+        frame: one row, a column `<table>.<column>.<statistic>` for every statistic that the rules bound.
     """
+    expect, night = _library()
+    expectations = [
+        expect.ExpectColumnMinToBeBetween(column=".".join(rule.key), min_value=rule.lower, max_value=rule.upper, meta={"rule": number})
+        for number, rule in enumerate(rules)
+    ]
+    # Rules about values pass on a frame without rows.
+    expectations.append(expect.ExpectTableRowCountToEqual(value=1, meta={"rule": ROW_COUNT}))
+    results: dict[int, list[Any]] = {}
+    for result in night(frame, expectations):
+        results.setdefault(result.expectation_config.meta["rule"], []).append(result)
+    has_its_row = len(results.get(ROW_COUNT, [])) == 1 and bool(results[ROW_COUNT][0].success)
+    return [_finding(rule, results.get(number, []), has_its_row) for number, rule in enumerate(rules)]
+
+
+@cache
+def _library() -> tuple[Any, Any]:
+    """The expectations, and a function that validates a frame against some; set up once a process."""
     # Read at import; an operator's own setting must not switch it on again.
     os.environ["GX_ANALYTICS_ENABLED"] = "False"
     with warnings.catch_warnings():
@@ -44,22 +51,14 @@ def run_suite(rules: Sequence[Rule], frame: pd.DataFrame) -> list[Finding]:
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    definition = context.data_sources.add_pandas("profile").add_dataframe_asset("features").add_batch_definition_whole_dataframe("night")
-    batch = definition.get_batch({"dataframe": frame})
-    expectations = [
-        gx.expectations.ExpectColumnMinToBeBetween(
-            column=f"{rule.column}.{rule.statistic}", min_value=rule.lower, max_value=rule.upper, meta={"rule": number}
-        )
-        for number, rule in enumerate(rules)
-    ]
-    # Rules about values pass on a frame without rows.
-    expectations.append(gx.expectations.ExpectTableRowCountToEqual(value=1, meta={"rule": ROW_COUNT}))
-    suite = gx.ExpectationSuite(name="customer_features", expectations=expectations)
-    results: dict[int, list[Any]] = {}
-    for result in batch.validate(suite).results:
-        results.setdefault(result.expectation_config.meta["rule"], []).append(result)
-    has_its_row = len(results.get(ROW_COUNT, [])) == 1 and bool(results[ROW_COUNT][0].success)
-    return [_finding(rule, results.get(number, []), has_its_row) for number, rule in enumerate(rules)]
+    definition = context.data_sources.add_pandas("profile").add_dataframe_asset("tables").add_batch_definition_whole_dataframe("night")
+
+    def validate(frame: pd.DataFrame, expectations: list[Any]) -> list[Any]:
+        batch = definition.get_batch({"dataframe": frame})
+        results: list[Any] = batch.validate(gx.ExpectationSuite(name="gate", expectations=expectations)).results
+        return results
+
+    return gx.expectations, validate
 
 
 def _finding(rule: Rule, results: list[Any], has_its_row: bool) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,8 +25,11 @@ def main(arguments: list[str] | None = None) -> int:
     shop.add_argument("--customers", type=int, default=20_000, help="persons who will have ordered in 2.5 years (default: 20000)")
     shop.set_defaults(run=_sample_shop)
 
-    for verb, kind in (("night", "night"), ("train", "training")):
-        dag = verbs.add_parser(verb, help=f"run one {kind} through Airflow")
+    for verb, kind, words in (
+        ("night", "night", "run one night through Airflow; of a past one, rebuild the lists and send nothing"),
+        ("train", "training", "run one training through Airflow"),
+    ):
+        dag = verbs.add_parser(verb, help=words)
         dag.add_argument("--as-of", required=True, type=iso_date, metavar="DATE")
         dag.set_defaults(run=_dag, kind=kind)
 
@@ -38,6 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
     finish = verbs.add_parser("finish", help="publish the read-only copy of the warehouse and close the run")
     as_of_argument(finish)
     finish.set_defaults(run=_finish)
+
+    roles = verbs.add_parser("warehouse-roles", help="print what an administrator of a Postgres server runs for this shop, for psql")
+    roles.add_argument("--login", default="regulars", type=_sql_name, metavar="NAME", help="the shop's login (default: regulars)")
+    roles.add_argument("--database", default="regulars", type=_sql_name, metavar="NAME", help="the shop's database (default: regulars)")
+    roles.set_defaults(run=_warehouse_roles)
 
     up = verbs.add_parser("up", help="start Airflow's pages on 127.0.0.1")
     up.add_argument("--port", type=int, default=8080)
@@ -63,8 +72,11 @@ def _sample_shop(options: argparse.Namespace) -> None:
 
 def _dag(options: argparse.Namespace) -> None:
     from regulars.airflow_run import run_dag
+    from regulars.run import is_past
 
-    run_dag(Home.from_environment(), options.kind, options.as_of)
+    home = Home.from_environment()
+    is_rebuild = options.kind == "night" and is_past(home, options.as_of)
+    run_dag(home, "rebuild" if is_rebuild else options.kind, options.as_of)
 
 
 def _build(options: argparse.Namespace) -> None:
@@ -81,6 +93,18 @@ def _finish(options: argparse.Namespace) -> None:
     from regulars.run import finish_run
 
     finish_run(Home.from_environment(), options.as_of, options.kind)
+
+
+def _warehouse_roles(options: argparse.Namespace) -> None:
+    from regulars.warehouse.postgres_roles import roles_sql
+
+    print(roles_sql(options.login, options.database), end="")
+
+
+def _sql_name(text: str) -> str:
+    if not re.fullmatch("[a-z_][a-z0-9_]{0,62}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no plain name; expected small letters, digits and _")
+    return text
 
 
 def _up(options: argparse.Namespace) -> None:

@@ -25,6 +25,8 @@ NO_TELEMETRY = {
 
 SETTINGS = {
     **NO_TELEMETRY,
+    # Turned up further, Airflow writes down the very secrets that it was told to mask.
+    "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",

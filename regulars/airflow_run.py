@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from regulars.airflow_environment import airflow_environment
+from regulars.api_pools import pools
 from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
@@ -18,7 +19,6 @@ from regulars.progress import failure_file
 from regulars.run import Kind
 
 POLL_SECONDS = 0.1
-POOLS = {"warehouse_writer": (1, "Tasks that write to the warehouse: DuckDB takes one writer at a time")}
 
 
 class DagFailed(RegularsError):
@@ -30,7 +30,7 @@ class DagFailed(RegularsError):
 
 
 def run_dag(home: Home, kind: Kind, as_of: date) -> None:
-    """Run `retention_nightly` or `retention_training` for the as_of with `airflow dags test`.
+    """Run `retention_nightly`, `retention_training` or, for a rebuild, `retention_backfill` with `airflow dags test`.
 
     Raises:
         DagFailed: a step failed; the message is the step's own.
@@ -41,14 +41,16 @@ def run_dag(home: Home, kind: Kind, as_of: date) -> None:
 
 
 def _run_dag(home: Home, kind: Kind, as_of: date) -> None:
-    dag = {"night": "retention_nightly", "training": "retention_training"}[kind]
+    dag = {"night": "retention_nightly", "training": "retention_training", "rebuild": "retention_backfill"}[kind]
+    day = as_of.isoformat()
+    configuration = {"from": day, "until": day} if kind == "rebuild" else {"as_of": day}
     prepare_airflow(home)
     home.logs.mkdir(parents=True, exist_ok=True)
     log, progress = home.logs / f"{dag}-{as_of}.log", home.logs / f"{dag}-{as_of}.progress"
     progress.write_text("")
     failure_file(progress).unlink(missing_ok=True)
     _say(f"{dag} as of {as_of}")
-    command = [_airflow(), "dags", "test", dag, "--conf", json.dumps({"as_of": as_of.isoformat()})]
+    command = [_airflow(), "dags", "test", dag, "--conf", json.dumps(configuration)]
     with log.open("wb") as stream:
         environment = airflow_environment(home) | {"REGULARS_PROGRESS": str(progress)}
         process = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
@@ -69,24 +71,26 @@ def prepare_airflow(home: Home) -> None:
         RegularsError: Airflow refused; its words stand in a log.
     """
     marker = home.private_folder(home.var / "airflow") / "prepared"
-    wanted = f"{importlib.metadata.version('apache-airflow')} {sorted(POOLS.items())}"
+    wanted = f"{importlib.metadata.version('apache-airflow')} {sorted(pools().items())}"
     if marker.exists() and marker.read_text() == wanted:
         return
     _say("Preparing Airflow's metadata database …")
     home.logs.mkdir(parents=True, exist_ok=True)
     log = home.logs / "airflow-preparation.log"
     with log.open("wb") as stream:
-        for command in preparation_commands():
+        for command in preparation_commands(marker.parent):
             done = subprocess.run(command, env=airflow_environment(home), stdout=stream, stderr=subprocess.STDOUT, check=False)
             if done.returncode != 0:
                 raise RegularsError(f"Airflow's metadata database could not be made; see {log}")
     marker.write_text(wanted)
 
 
-def preparation_commands() -> list[list[str]]:
-    """What makes or upgrades the metadata database and the pools; each may run again."""
-    pools = [[_airflow(), "pools", "set", name, str(slots), description] for name, (slots, description) in POOLS.items()]
-    return [[_airflow(), "db", "migrate"], *pools]
+def preparation_commands(folder: Path) -> list[list[str]]:
+    """What makes or upgrades the metadata database and the pools; each may run again. `folder` gets a file that they read."""
+    file = folder / "pools.json"
+    wanted = {name: {"slots": slots, "description": what, "include_deferred": False} for name, (slots, what) in pools().items()}
+    file.write_text(json.dumps(wanted, indent=1), encoding="utf-8")
+    return [[_airflow(), "db", "migrate"], [_airflow(), "pools", "import", str(file)]]
 
 
 def _airflow() -> str:

@@ -16,6 +16,7 @@ from regulars.airflow_environment import ADMIN, admin_password, airflow_environm
 from regulars.airflow_run import prepare_airflow
 from regulars.errors import ConfigurationError, RegularsError
 from regulars.home import Home
+from regulars.process import identity
 
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
@@ -54,7 +55,7 @@ def start(home: Home, port: int = 8080) -> None:
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
-    process_file.write_text(f"{process.pid} {address}")
+    process_file.write_text(f"{identity(process.pid)} {address}")
     deadline = time.monotonic() + START_SECONDS
     while not _is_healthy(address):
         if process.poll() is not None:
@@ -63,7 +64,7 @@ def start(home: Home, port: int = 8080) -> None:
             stop(home)
             raise RegularsError(f"Airflow was not healthy within {START_SECONDS:.0f} s and was ended; see {log}")
         time.sleep(1)
-    print(f"Airflow is up: {address}   user {ADMIN}, password {password}\nIt runs a night at 03:00 UTC; `make down` ends it.")
+    print(f"Airflow is up: {address}   user {ADMIN}, password {password}\nIt runs a night every day; `make down` ends it.")
 
 
 def stop(home: Home) -> None:
@@ -92,13 +93,18 @@ def _process_file(home: Home) -> Path:
 
 
 def _group(process_file: Path) -> int | None:
-    """The process group that the file names, if any process of it is alive."""
+    """The process group that the file names, if any process of it is alive.
+
+    After a restart of the machine another program may bear the number that stands in the file: it is left alone.
+    """
     try:
-        group = int(process_file.read_text().split()[0])
+        leader = process_file.read_text().split()[0]
+        group = int(leader.split("@")[0])
         os.killpg(group, 0)
     except (FileNotFoundError, ValueError, IndexError, ProcessLookupError, PermissionError):
         return None
-    return group
+    # Without its leader a group keeps its number from being given again, so what is left of it is ours.
+    return group if identity(group) in (leader, f"{group}@") else None
 
 
 def _is_healthy(address: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
 from zoneinfo import ZoneInfo
 
 from regulars.errors import ConfigurationError
@@ -29,3 +30,10 @@ def shop_date(moment: datetime, time_zone: str) -> date:
 def shop_midnight(day: date, time_zone: str) -> datetime:
     """The start of a shop day as a naive UTC timestamp."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(time_zone)).astimezone(UTC).replace(tzinfo=None)
+
+
+def utc_hour(hour: int, time_zone: str) -> int:
+    """The hour in UTC at which it is `hour` in the zone's standard time; where clocks change it is an hour later in summer."""
+    zone = ZoneInfo(time_zone)
+    offsets = [datetime(2026, month, 1, tzinfo=zone).utcoffset() or timedelta(0) for month in (1, 7)]
+    return ceil(hour - min(offsets) / timedelta(hours=1)) % 24

@@ -7,16 +7,21 @@ import sys
 from collections.abc import Callable
 from datetime import date
 
-from regulars.errors import RegularsError
+from regulars.errors import RegularsError, Unforeseen
+from regulars.progress import keep_libraries_quiet
 
 
 def run_command(command: Callable[[], None]) -> int:
-    """Run `command`; the exit code of the process. Errors that are not ours keep their traceback."""
+    """Run `command`; the exit code of the process. Of errors that are not ours only kind and places are shown."""
+    keep_libraries_quiet()
     try:
         command()
     except RegularsError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except Exception as error:
+        print(f"error: {Unforeseen(error)}", file=sys.stderr)
+        return Unforeseen.exit_code
     except KeyboardInterrupt:
         print("interrupted; the same command resumes", file=sys.stderr)
         return 75

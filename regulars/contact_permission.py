@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import datetime
 
 from regulars.warehouse import Warehouse
 
+PRESENT = datetime.fromisoformat("9999-12-31")
+"""A known_until before which everything has been learned that stands in the warehouse."""
 
-def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
+
+def load_contact_permissions(warehouse: Warehouse, known_until: datetime = PRESENT) -> None:
     """Make the temporary table `contact_permissions`: one row per customer and channel, with permission granted or denied.
 
-    For the latest night every word counts that is known at this moment, even when it was given after as_of: a customer who
-    withdraws after midnight, or while a plan waits for approval, is not mailed in the morning. A past night, which sends
-    nothing, sees what was known by its known_until. A person denies when the latest word of any of their accounts denies. A pair
-    that is not in the table is unknown, and unknown is never granted.
+    For a night every word counts that is known at this moment, even when it was given after as_of: a customer who withdraws
+    after midnight, or while a plan waits for approval, is not mailed in the morning. A past night, which sends nothing, sees
+    what was known by the `known_until` that is given. No word is younger than the moment at which it was learned, so that one
+    dated into the future does not outlive what is said after it. A person denies when the latest word of any of their accounts
+    is anything but a grant. A pair that is not in the table is unknown, and unknown is never granted.
     """
-    warehouse.execute(
+    warehouse.create_temporary(
+        "contact_permissions",
         """
-        create or replace temporary table contact_permissions as
+        as
         with latest as (
             select
                 persons.customer_id,
                 consents.channel,
                 consents.status,
                 row_number() over (
-                    partition by consents.account_id, consents.channel order by consents.changed_at desc, consents.status asc
+                    partition by consents.account_id, consents.channel
+                    order by least(consents.changed_at, consents.known_at) desc, consents.status asc
                 ) as recency
             from staging.stg_consents as consents
             inner join intermediate.int_account_person_periods as persons on consents.account_id = persons.account_id
             cross join (
-                select
-                    as_of_date,
-                    case when as_of_date = max(as_of_date) over () then timestamp '9999-12-31' else known_until end as known_until
-                from control.nights
+                select cast(? as timestamp) as known_until
             ) as night
-            where night.as_of_date = cast(? as date)
-                and consents.known_at <= night.known_until
+            where consents.known_at <= night.known_until
                 and (consents.superseded_at is null or consents.superseded_at > night.known_until)
                 and persons.known_at <= night.known_until
                 and (persons.superseded_at is null or persons.superseded_at > night.known_until)
@@ -43,10 +45,10 @@ def load_contact_permissions(warehouse: Warehouse, as_of: date) -> None:
         select
             customer_id,
             channel,
-            case when count(*) filter (where status = 'denied') > 0 then 'denied' else 'granted' end as permission
+            case when count(*) filter (where status is distinct from 'granted') > 0 then 'denied' else 'granted' end as permission
         from latest
         where recency = 1
         group by customer_id, channel
         """,
-        [as_of.isoformat()],
+        [known_until],
     )

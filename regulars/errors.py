@@ -6,6 +6,7 @@ Every error carries the exit code of the process that it ends:
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 
 FIX_CONFIGURATION = 2
@@ -69,3 +70,25 @@ class TryAgain(RegularsError):
     """Nothing is wrong with the configuration or the input; the same command may succeed later."""
 
     exit_code = TRY_AGAIN
+
+
+class Unforeseen(RegularsError):
+    """Something failed in a way that nobody foresaw.
+
+    Only the kind of the error and the places in our code are told. The words of libraries are not: they quote the values
+    that could not be converted, the addresses that were called and the keys that were refused.
+    """
+
+    def __init__(self, error: BaseException):
+        kind = type(error)
+        super().__init__(
+            f"{kind.__module__.split('.')[0]} failed unforeseen: {kind.__name__} at {_places(error)}. Its own words are left out, as they "
+            "may quote customers' data or a key. Run again; if it comes back, report these places"
+        )
+
+
+def _places(error: BaseException) -> str:
+    """Files and lines of the traceback, the latest first, libraries' only where none is ours."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename and "/lib/python" not in frame.filename] or frames
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(own[-5:])) or "an unknown place"

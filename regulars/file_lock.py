@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from regulars.errors import TryAgain
+from regulars.errors import RegularsError, TryAgain
 
 
 class FileLock:
@@ -41,6 +41,13 @@ class FileLock:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
         self._descriptor = descriptor
+
+    @property
+    def descriptor(self) -> int:
+        """The open file: a child process that inherits it holds the lock as long as it lives, whatever becomes of this one."""
+        if self._descriptor is None:
+            raise RegularsError(f"{self._purpose} is not locked")
+        return self._descriptor
 
     def __enter__(self) -> FileLock:
         self.acquire()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from regulars.errors import ConfigurationError
@@ -14,6 +14,10 @@ class Home:
     """The folders of one shop: `config/` is edited by people, `var/` is written by Regulars alone."""
 
     path: Path
+    warehouse_url: str | None = field(default=None, repr=False, compare=False)
+    """Address and secret of a warehouse on a server, where it does not come from REGULARS_WAREHOUSE_URL."""
+    configuration: Path | None = None
+    """Read in place of `config/`, where a past night is computed again as its shop was configured then."""
 
     @classmethod
     def from_environment(cls) -> Home:
@@ -36,7 +40,7 @@ class Home:
 
     @property
     def config(self) -> Path:
-        return self.path / "config"
+        return self.configuration or self.path / "config"
 
     @property
     def var(self) -> Path:
@@ -48,13 +52,23 @@ class Home:
         return self.var / "warehouse.duckdb"
 
     @property
+    def warehouse_snapshot(self) -> Path:
+        """The embedded warehouse as it was at the end of the last finished run: what a damaged one is restored from."""
+        return self.var / "warehouse.snapshot.duckdb"
+
+    @property
+    def damaged(self) -> Path:
+        """Damaged files of the warehouse, put aside."""
+        return self.var / "damaged"
+
+    @property
     def published_warehouse(self) -> Path:
         """The read-only copy that people query: no table of the schema `private` is in it."""
         return self.var / "published.duckdb"
 
     @property
     def state(self) -> Path:
-        """The SQLite file of plans, ledger, approvals and control-group arms."""
+        """The SQLite file of plans, ledger, decisions on plans and control-group arms."""
         return self.var / "state" / "state.sqlite"
 
     @property
@@ -72,6 +86,11 @@ class Home:
     @property
     def rebuilds(self) -> Path:
         return self.var / "rebuilds"
+
+    @property
+    def configurations(self) -> Path:
+        """Copies of the configurations that nights ran with, by their hash."""
+        return self.var / "configurations"
 
     @property
     def reports(self) -> Path:

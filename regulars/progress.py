@@ -7,9 +7,19 @@ REGULARS_PROGRESS names when it is set, and to standard error when it is not.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
+
+TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "httpx", "httpcore", "psycopg", "sqlalchemy", "great_expectations", "asyncio")
+"""Libraries that log whole requests and answers, headers and statements when somebody turns logging up."""
+
+
+def keep_libraries_quiet() -> None:
+    """Let the libraries that talk to the world log warnings alone, however much an operator wants to see of the rest."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from regulars.segment import Segment
 from regulars.segment_rule import RULE_COLUMNS
-from regulars.settings import PredictionSettings, ShopSettings, TrainingSettings
+from regulars.settings import PredictionSettings, RegistrySettings, ShopSettings, TrainingSettings, WarehouseSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, Table, all_tables
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -45,8 +45,10 @@ def _configuration() -> str:
     lines: list[str] = []
     parts: tuple[tuple[str, type[BaseModel]], ...] = (
         ("config/shop.yml", ShopSettings),
+        ("config/warehouse.yml, which may be missing", WarehouseSettings),
         ("config/prediction.yml", PredictionSettings),
         ("config/prediction.yml, under `training`", TrainingSettings),
+        ("config/prediction.yml, under `registry`", RegistrySettings),
         ("config/segments/NAME.yml", Segment),
     )
     for title, model in parts:

@@ -1,4 +1,4 @@
-"""A run: one night or one training of a home, from its opening to its end, over all processes that work for it.
+"""A run: one night, one training or one rebuild of a past night, from its opening to its end, over all processes that work for it.
 
 A run that died is resumed by the next command for the same as_of: it keeps its run_id and its known_at, so that what
 is written again is the same. A run may only write while it is the home's active run; one that was overtaken stops.
@@ -9,25 +9,24 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Literal
 
 from regulars import clock
-from regulars.errors import InputError, RegularsError, TryAgain
+from regulars.errors import InputError, RegularsError, TryAgain, Unforeseen
 from regulars.home import Home
-from regulars.progress import report_failure, say
+from regulars.process import identity, is_gone
+from regulars.progress import keep_libraries_quiet, report_failure, say
 from regulars.settings import HomeSettings
 from regulars.state import State
-from regulars.warehouse import open_warehouse
+from regulars.warehouse import WarehouseRestored, open_warehouse
 
-Kind = Literal["night", "training"]
+Kind = Literal["night", "training", "rebuild"]
 
-OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status = 'open'"
+OPEN_RUN = "select * from runs where kind = ? and as_of_date = ? and status in ('open', 'rewound')"
 QUIET_SECONDS = 60.0
 """Between two tasks no process of a run need be alive; after so long without a step it counts as dead."""
 
@@ -54,7 +53,7 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
 
     Raises:
         TryAgain: another run of the home is at work.
-        InputError: the as_of lies in the future.
+        InputError: the as_of lies in the future, or is none for this kind of run: a past one for a night, one to come for a rebuild.
     """
     settings = HomeSettings(home)
     state = State(home.state)
@@ -62,10 +61,11 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
     today = clock.shop_date(moment, settings.shop.time_zone)
     if as_of > today:
         raise InputError(f"as_of {as_of} lies in the future; it is {today} in {settings.shop.time_zone}, and no night can know more")
+    _refuse_past_night(kind, as_of, state.latest_sent())
     with state.transaction() as connection:
-        for other in connection.execute("select * from runs where status = 'open'").fetchall():
+        for other in connection.execute("select * from runs where status in ('open', 'rewound')").fetchall():
             is_same = other["kind"] == kind and other["as_of_date"] == as_of.isoformat()
-            if other["worker"] != _worker(os.getpid()) and _is_at_work(connection, other) and not (is_same and _is_dead(other)):
+            if other["worker"] != identity(os.getpid()) and _is_at_work(connection, other) and not (is_same and is_gone(other["worker"])):
                 since = other["started_at"][:16].replace("T", " ")
                 raise TryAgain(
                     f"a {other['kind']} for {other['as_of_date']} is running in {home.path} since {since} UTC "
@@ -81,22 +81,52 @@ def open_run(home: Home, kind: Kind, as_of: date) -> Run:
             run_id = f"{kind}-{as_of}-{earlier[0] + 1}"
             connection.execute(
                 "insert into runs values (?, ?, ?, ?, 'open', ?, ?)",
-                [run_id, kind, as_of.isoformat(), moment.isoformat(), _worker(os.getpid()), time.time()],
+                [run_id, kind, as_of.isoformat(), moment.isoformat(), identity(os.getpid()), time.time()],
             )
             known_at = moment
         else:
             run_id, known_at = row["run_id"], datetime.fromisoformat(row["started_at"])
             _touch(connection, run_id)
+    # A damaged warehouse is restored here, where nothing is lost by it: the run is at its beginning.
+    with suppress(WarehouseRestored), open_warehouse(home, role="reader", read_only=True):
+        pass
+    with state.transaction() as connection:
+        connection.execute("update runs set status = 'open' where run_id = ? and status = 'rewound'", [run_id])
     return Run(home, settings, state, run_id, kind, as_of, known_at)
 
 
+def _refuse_past_night(kind: Kind, as_of: date, latest_sent: date | None) -> None:
+    if kind == "night" and latest_sent is not None and as_of < latest_sent:
+        raise InputError(
+            f"the night of {as_of} is past, as that of {latest_sent} has been sent; nothing of it is written or sent again. "
+            f"To see its lists: `make night AS_OF={as_of}` or the DAG retention_backfill, which rebuild them"
+        )
+    if kind == "rebuild" and (latest_sent is None or as_of > latest_sent):
+        sent = f"the latest night that was sent is that of {latest_sent}" if latest_sent else "no night has been sent yet"
+        raise InputError(f"there is no past night of {as_of} to rebuild: {sent}; expected an as_of not later than that")
+
+
+def is_past(home: Home, as_of: date) -> bool:
+    """Whether a later night has been sent: then the night of `as_of` can be rebuilt, and not run."""
+    latest_sent = State(home.state).latest_sent()
+    return latest_sent is not None and as_of < latest_sent
+
+
 def resume_run(home: Home, kind: Kind, as_of: date) -> Run:
-    """The open run of (kind, as_of); opened first when there is none, as by a stage's command used by hand."""
+    """The open run of (kind, as_of); opened first when there is none, as by a stage's command used by hand.
+
+    Raises:
+        WarehouseRestored: what the run had done is lost with a damaged warehouse.
+    """
     state = State(home.state)
     with state.connection() as connection:
         row = connection.execute(OPEN_RUN, [kind, as_of.isoformat()]).fetchone()
     if row is None:
         return open_run(home, kind, as_of)
+    if row["status"] == "rewound":
+        raise WarehouseRestored(
+            f"a damaged warehouse was restored, and what {row['run_id']} had done is lost: run it again from its beginning"
+        )
     return Run(home, HomeSettings(home), state, row["run_id"], kind, as_of, datetime.fromisoformat(row["started_at"]))
 
 
@@ -107,10 +137,8 @@ def close_run(run: Run, status: Literal["done", "failed"] = "done") -> None:
 
 def finish_run(home: Home, as_of: date, kind: Kind) -> None:
     """Publish the warehouse's read-only copy and close the run."""
-    with step(home, "publish", kind, as_of) as run:
-        with open_warehouse(home) as warehouse:
-            warehouse.publish()
-        run.summary = f"for people to query: {home.published_warehouse}"
+    with step(home, "publish", kind, as_of) as run, open_warehouse(home, role="reader") as warehouse:
+        run.summary = f"for people to query: {warehouse.publish()}"
     close_run(run)
 
 
@@ -120,7 +148,9 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
 
     Raises:
         TryAgain: another run of the home is at work, or has overtaken this one.
+        Unforeseen: in place of any error that is not ours.
     """
+    keep_libraries_quiet()
     begun = time.monotonic()
     run: Run | None = None
     try:
@@ -128,27 +158,33 @@ def step(home: Home, name: str, kind: Kind, as_of: date) -> Iterator[Run]:
         with run.state.transaction() as connection:
             _touch(connection, run.run_id)
             connection.execute(
-                "insert or replace into steps values (?, ?, 'running', null, null, null, ?)", [run.run_id, name, _worker(os.getpid())]
+                "insert or replace into steps values (?, ?, 'running', null, null, null, ?)", [run.run_id, name, identity(os.getpid())]
             )
         say(f"  ▸ {name}")
         yield run
         # A run that was overtaken meanwhile must not look as if it had done its work.
-        _refuse_when_overtaken(run)
+        refuse_when_overtaken(run)
     except BaseException as error:
-        code = error.exit_code if isinstance(error, RegularsError) else 1
         # A message of a library may quote personal data; only our own errors are known to hold none.
-        shown = str(error) if isinstance(error, RegularsError) else f"{type(error).__name__} in {_place(error)}"
+        failure = error if isinstance(error, RegularsError) else Unforeseen(error)
         if run is not None:
-            _record(run, name, "failed", time.monotonic() - begun, shown, code)
-        say(f"  ✗ {name:<24} {shown}")
-        report_failure(f"{name}: {shown}", code)
+            _record(run, name, "failed", time.monotonic() - begun, str(failure), failure.exit_code)
+        say(f"  ✗ {name:<24} {failure}")
+        report_failure(f"{name}: {failure}", failure.exit_code)
+        if isinstance(error, Exception):
+            raise failure from None
         raise
     seconds = time.monotonic() - begun
     _record(run, name, "done", seconds, run.summary, 0)
     say(f"  ✓ {name:<24} {seconds:6.1f} s  {run.summary}")
 
 
-def _refuse_when_overtaken(run: Run) -> None:
+def refuse_when_overtaken(run: Run) -> None:
+    """Return while the run is still the home's active one. To be asked before every write to the outside.
+
+    Raises:
+        TryAgain: another run has taken its place.
+    """
     with run.state.connection() as connection:
         status = connection.execute("select status from runs where run_id = ?", [run.run_id]).fetchone()["status"]
     if status != "open":
@@ -157,37 +193,17 @@ def _refuse_when_overtaken(run: Run) -> None:
 
 def _record(run: Run, name: str, status: str, seconds: float, summary: str, exit_code: int) -> None:
     with run.state.transaction() as connection:
-        values = [run.run_id, name, status, seconds, summary, exit_code, _worker(os.getpid())]
+        values = [run.run_id, name, status, seconds, summary, exit_code, identity(os.getpid())]
         connection.execute("insert or replace into steps values (?, ?, ?, ?, ?, ?, ?)", values)
         _touch(connection, run.run_id)
 
 
 def _touch(connection: sqlite3.Connection, run_id: str) -> None:
-    connection.execute("update runs set worker = ?, touched_at = ? where run_id = ?", [_worker(os.getpid()), time.time(), run_id])
+    connection.execute("update runs set worker = ?, touched_at = ? where run_id = ?", [identity(os.getpid()), time.time(), run_id])
 
 
 def _is_at_work(connection: sqlite3.Connection, run: sqlite3.Row) -> bool:
     unfinished = connection.execute("select * from steps where run_id = ? and status in ('running', 'failed')", [run["run_id"]]).fetchall()
-    if not _is_dead(run) or any(one["status"] == "running" and not _is_dead(one) for one in unfinished):
+    if not is_gone(run["worker"]) or any(one["status"] == "running" and not is_gone(one["worker"]) for one in unfinished):
         return True
     return not unfinished and time.time() - run["touched_at"] < QUIET_SECONDS
-
-
-def _is_dead(run: sqlite3.Row) -> bool:
-    return bool(run["worker"] != _worker(int(run["worker"].split("@")[0])))
-
-
-def _worker(process_id: int) -> str:
-    """A process as `number@start`, so that a later process with the same number is told apart; `number@` when it is gone."""
-    try:
-        # The name of the program, in brackets, may hold blanks: count the fields after it.
-        fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return f"{process_id}@"
-    return f"{process_id}@" if fields[0] == "Z" else f"{process_id}@{fields[19]}"
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    last = next((frame for frame in reversed(frames) if "site-packages" not in frame.filename), frames[-1] if frames else None)
-    return f"{Path(last.filename).name}:{last.lineno}" if last else "an unknown place"

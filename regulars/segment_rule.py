@@ -1,7 +1,7 @@
 """A segment's rule: a SQL predicate over documented columns, parsed and checked before it runs.
 
 The rule is never pasted into a query as text: it is parsed to a tree, held against a list of what it may hold, and
-written out anew for the warehouse's engine.
+written out anew, in the SQL that the warehouse's engines share.
 """
 
 from __future__ import annotations
@@ -102,6 +102,17 @@ class SegmentRule:
         """Columns that the rule speaks of."""
         return frozenset(column.name for column in self._tree.find_all(exp.Column))
 
-    def sql(self, dialect: str = "duckdb") -> str:
-        """The rule for an engine. A null on either side of a comparison makes the rule false."""
-        return self._tree.sql(dialect=dialect)
+    def sql(self) -> str:
+        """The rule as every engine understands it. A null on either side of a comparison makes the rule false.
+
+        A quotient is one of fractions, and null where it would be by 0: engines differ in both.
+        """
+        return self._tree.transform(_fractional).sql(dialect="postgres")
+
+
+def _fractional(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Div):
+        return node
+    return exp.Div(
+        this=exp.cast(node.this, exp.DataType.Type.DOUBLE), expression=exp.Nullif(this=node.expression, expression=exp.Literal.number(0))
+    )

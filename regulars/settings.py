@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from regulars.configurations import configuration_hash
 from regulars.home import Home
+from regulars.object_place import ObjectPlace, ObjectStoreSettings, is_object_place
 from regulars.yaml_file import Settings, YamlFile
 
 
@@ -31,8 +32,29 @@ class ShopSettings(Settings):
     name: str = Field(description="Name of the shop, as it stands on the report.")
     time_zone: TimeZone = Field(description="IANA time zone in which the shop's days begin.")
     currency: Currency = Field(description="Currency in which amounts are reported.")
+    night_hour: int = Field(
+        default=3, ge=0, le=23, description="Hour of the shop's standard time at which Airflow begins a night; an hour later in summer."
+    )
     today: date | None = Field(
         default=None, description="For a shop whose calendar stands still, such as a sample: as_of of a run that is given none."
+    )
+
+
+class WarehouseSettings(Settings):
+    """config/warehouse.yml, which may be missing: then the warehouse is a DuckDB file in the home."""
+
+    engine: Literal["duckdb", "postgres"] = Field(default="duckdb", description="duckdb: a file in the home. postgres: a server.")
+    connection: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Airflow connection that holds the server's address. Without one, and on the command line, "
+        "REGULARS_WAREHOUSE_URL holds it.",
+    )
+    memory_share: float = Field(
+        default=0.5,
+        gt=0.0,
+        le=0.9,
+        description="Share of the machine's or container's memory that DuckDB takes before it spills to var/spill. A server has its own.",
     )
 
 
@@ -56,6 +78,24 @@ class TrainingSettings(Settings):
     )
 
 
+def _checked_registry_path(path: str) -> str:
+    return str(ObjectPlace.parse(path)) if is_object_place(path) else path
+
+
+class RegistrySettings(ObjectStoreSettings):
+    """Where trained models stand."""
+
+    path: Annotated[str, AfterValidator(_checked_registry_path)] = Field(
+        default="var/models",
+        min_length=1,
+        description="Folder, from the home's, or s3://bucket/prefix. `registry: PATH` alone says the same.",
+    )
+
+
+def _as_registry(value: Any) -> Any:
+    return {"path": value} if isinstance(value, str) else value
+
+
 class PredictionSettings(Settings):
     """config/prediction.yml"""
 
@@ -63,6 +103,17 @@ class PredictionSettings(Settings):
     value_horizon_days: int = Field(default=365, ge=1, le=1095, description="Days over which the expected value counts.")
     formula_lifespan_years: float = Field(default=2.0, ge=1.0, le=3.0, description="Lifespan in the classical formula.")
     training: TrainingSettings = TrainingSettings()
+    registry: Annotated[RegistrySettings, BeforeValidator(_as_registry)] = RegistrySettings()
+
+
+def warehouse_settings(home: Home) -> WarehouseSettings:
+    """Where the home's warehouse is.
+
+    Raises:
+        ConfigurationError: config/warehouse.yml is at fault.
+    """
+    file = home.config / "warehouse.yml"
+    return YamlFile(file).validated(WarehouseSettings) if file.exists() else WarehouseSettings()
 
 
 class HomeSettings:
@@ -79,7 +130,4 @@ class HomeSettings:
 
     def config_hash(self) -> str:
         """SHA-256 over all YAML files of the configuration, names and bytes."""
-        digest = hashlib.sha256()
-        for file in sorted(self.home.config.rglob("*.yml")):
-            digest.update(str(file.relative_to(self.home.config)).encode() + b"\0" + file.read_bytes() + b"\0")
-        return digest.hexdigest()
+        return configuration_hash(self.home.config)

@@ -1,23 +1,25 @@
 """The state: small, transactional, and never rewound with a restored warehouse.
 
-Runs and their steps, plans, the ledger, approvals and control-group arms. SQLite in write-ahead mode with full
+Runs and their steps, plans, the ledger, decisions on plans and control-group arms. SQLite in write-ahead mode with full
 synchronisation: what was committed survives a crash of the machine.
 """
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import date
 from pathlib import Path
 
 SCHEMA = """
 create table if not exists runs (
     run_id text primary key,
-    kind text not null,                  -- night or training
+    kind text not null,                  -- night, training or rebuild
     as_of_date text not null,
     started_at text not null,            -- UTC; stands as known_at on every fact that the run learns
-    status text not null,                -- open, done or failed
+    status text not null,                -- open, done, failed, or rewound: open, and to begin anew
     worker text not null,                -- process that last worked for it, see regulars.run
     touched_at real not null             -- seconds since the epoch; when it last did
 );
@@ -33,7 +35,7 @@ create table if not exists steps (
 );
 create table if not exists home_keys (
     name text primary key,
-    value text not null                  -- salt of the control-group hash; never changes
+    value text not null                  -- such as the salt of the control-group hash; never changes
 );
 create table if not exists control_arms (
     person text not null,                -- customer_id
@@ -47,7 +49,7 @@ create table if not exists plans (
     destination text not null,
     as_of_date text not null,
     body text not null,                  -- JSON of customer_ids and their fields' hashes; no personal data
-    status text not null                 -- planned, pushing, done, stopped or superseded
+    status text not null                 -- planned, pushing, done, stopped, refused or superseded
 );
 create table if not exists ledger (
     position integer primary key autoincrement,
@@ -60,10 +62,29 @@ create table if not exists ledger (
     as_of_date text not null
 );
 create index if not exists ledger_by_list on ledger (destination, segment, customer_id, position);
-create table if not exists approvals (
-    plan_sha256 text not null,
-    approved_at text not null,           -- UTC; a plan that the guard stopped may be pushed for 24 hours from here
-    primary key (plan_sha256, approved_at)
+create table if not exists decisions (
+    plan_sha256 text not null,           -- a plan that the guard stopped
+    decided_at text not null,            -- UTC; an approved plan may be pushed for 24 hours from here
+    decision text not null check (decision in ('approved', 'refused')),
+    decided_by text not null,            -- who, and where: on the command line or in Airflow
+    primary key (plan_sha256, decided_at)
+);
+create table if not exists pins (
+    destination text primary key,
+    target text not null                 -- JSON: account, audience and its name, as read back at the first approved sync
+);
+create table if not exists tool_lists (
+    destination text not null,
+    segment text not null,
+    title text not null,                 -- that the list bears in the tool, where it stays when the segment goes
+    channel text not null,
+    primary key (destination, segment, title)
+);
+create table if not exists gate_stops (
+    findings_sha256 text primary key,    -- of what a gate found, on a night that it stopped
+    gate text not null,
+    as_of_date text not null,
+    accepted_at text                     -- UTC; when a person said that it is right; null until then
 );
 create table if not exists refusals (
     destination text not null,
@@ -81,6 +102,16 @@ create table if not exists sent_nights (
 """
 
 
+def home_key(connection: sqlite3.Connection, name: str) -> str:
+    """A random key of the home's own, made at first need and never changed."""
+    row = connection.execute("select value from home_keys where name = ?", [name]).fetchone()
+    if row is not None:
+        return str(row["value"])
+    key = secrets.token_hex(16)
+    connection.execute("insert into home_keys values (?, ?)", [name, key])
+    return key
+
+
 class State:
     """The state database of a home, opened for one short piece of work at a time."""
 
@@ -92,6 +123,12 @@ class State:
             connection.execute("pragma journal_mode = wal")
             connection.executescript(SCHEMA)
         file.chmod(0o600)
+
+    def latest_sent(self) -> date | None:
+        """The latest as_of that any destination of the home was sent. Nights before it are past: they send nothing any more."""
+        with self.connection() as connection:
+            latest = connection.execute("select max(as_of_date) from sent_nights").fetchone()[0]
+        return date.fromisoformat(latest) if latest else None
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:

@@ -255,10 +255,15 @@ NIGHTS = Table(
     (
         _required("as_of_date", "date", "The night's as_of."),
         _required("known_until", "timestamp", "Facts learned later than this are not seen by the night."),
-        _required("run_id", "text", "Run that opened the night."),
-        _required("config_hash", "text", "SHA-256 over the home's configuration."),
+        _required("run_id", "text", "Run that opened the night, the last one when it was run again."),
+        _required("config_hash", "text", "SHA-256 over the home's configuration, which is kept in var/configurations/."),
         Column("model_version", "text", "Model that scored; null until scoring."),
         Column("ledger_position", "integer", "Last entry of the ledger when the night was planned; null until then."),
+        Column(
+            "contacts_known_until",
+            "timestamp",
+            "Consents and addresses learned later than this are not seen by the night's lists; null until they are made.",
+        ),
     ),
     ("as_of_date",),
     "regulars",
@@ -271,7 +276,9 @@ AS_OF_DATES = Table(
     (
         _required("as_of_date", "date", "Start of that day in shop time, exclusive."),
         _required("known_until", "timestamp", "Facts learned later than this are not seen."),
-        _required("purpose", "text", "night, or training for a past cutoff whose outcomes are wanted too."),
+        _required("purpose", "text", "night, rebuild of a past night, or training for a past cutoff whose outcomes are wanted too."),
+        Column("carried_from", "date", "Earlier night whose orders and baskets are carried over where nothing differs; null: none."),
+        Column("carried_known_until", "timestamp", "What that night knew."),
     ),
     ("as_of_date",),
     "regulars",
@@ -299,10 +306,27 @@ BUILDS = Table(
     "One row per layer that stands complete and tested: what it was built from, so that nothing is built twice.",
     (
         _required("layer", "text", "Layer of the dbt project."),
-        _required("fingerprint", "text", "SHA-256 over the rows, parameters and dbt models that it was built from."),
+        _required("fingerprint", "text", "SHA-256 over the parameters and dbt models that it was built with."),
         _required("run_id", "text", "Run that built it."),
+        Column("as_of_date", "date", "Night whose orders and baskets stand, to be carried over to the next; null for staging."),
     ),
     ("layer",),
+    "regulars",
+)
+
+STAGED_ROWS = Table(
+    "control",
+    "staged_rows",
+    "One row per run, source and table of raw whose rows stand in the tables of staging, all computed and tested.",
+    (
+        _required("run_id", "text", "Run that landed the rows."),
+        _required("source", "text", "Name of the source."),
+        _required("table_name", "text", "Canonical table."),
+        _required(
+            "rows_count", "integer", "Rows that raw held of them when staging was built; another count now means a build of everything."
+        ),
+    ),
+    ("run_id", "source", "table_name"),
     "regulars",
 )
 
@@ -482,19 +506,59 @@ SYNCS = Table(
     slice_by="as_of_date",
 )
 
+GATES = ("raw", "features", "scores")
+"""The boundaries that a night is held up at, in their order."""
+
 GATE_RESULTS = Table(
     "quality",
     "gate_results",
     "One row per as_of_date, gate and expectation.",
     (
         _required("as_of_date", "date", "The night."),
-        _required("gate", "text", "Boundary that the gate stands at: features."),
+        _required("gate", "text", "Boundary that the gate stands at: raw, features or scores."),
         _required("expectation", "text", "What was expected."),
-        _required("column_name", "text", "Column of the profile it was expected of; empty for the whole table."),
-        _required("is_met", "boolean", "Whether it held."),
+        _required("column_name", "text", "Column that it was expected of; empty for the whole table."),
+        _required("is_met", "boolean", "Whether it held, or a person has accepted that it did not."),
         _required("observed", "text", "What was seen."),
+        Column("table_name", "text", "Table that it was expected of."),
+        Column("outcome", "text", "met, warned, accepted or broken."),
     ),
-    ("as_of_date", "gate", "expectation", "column_name"),
+    ("as_of_date", "gate", "expectation", "column_name", "table_name"),
+    "quality",
+    slice_by="as_of_date",
+)
+
+PROFILES = Table(
+    "quality",
+    "profiles",
+    "One row per as_of_date, gate, table, column and statistic: what the gate reads instead of the table.",
+    (
+        _required("as_of_date", "date", "The night."),
+        _required("gate", "text", "Boundary that the gate stands at: raw, features or scores."),
+        _required("table_name", "text", "Table that is described."),
+        _required("column_name", "text", "Its column, or * for all rows."),
+        _required(
+            "statistic", "text", "Statistic, such as null_share; those that begin with new_ are of rows learned since the last night."
+        ),
+        Column("value", "double", "Its value; booleans count as 0 and 1, texts as their length, moments as days from 1970."),
+    ),
+    ("as_of_date", "gate", "table_name", "column_name", "statistic"),
+    "quality",
+    slice_by="as_of_date",
+)
+
+HISTOGRAMS = Table(
+    "quality",
+    "histograms",
+    "One row per as_of_date, table, column and bin with a row in it: how the values were spread, to be held against other dates.",
+    (
+        _required("as_of_date", "date", "The night, or the cutoff that the serving model was evaluated on."),
+        _required("table_name", "text", "Table that is described."),
+        _required("column_name", "text", "Its column."),
+        Column("bin", "integer", "Bin with the same bounds on every date; null counts the rows without a value."),
+        _required("rows_count", "integer", "Rows whose value falls into it."),
+    ),
+    ("as_of_date", "table_name", "column_name", "bin"),
     "quality",
     slice_by="as_of_date",
 )

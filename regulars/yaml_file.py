@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from regulars.errors import ConfigurationError
+
+SECRET_LIKE = re.compile(r"[@:]|(?=\S*\d)(?=\S*[A-Za-z])\S{16,}")
+"""What may be an address with a password, or a key written where no key belongs: such a value is not repeated."""
 
 KeyPath = tuple[str | int, ...]
 
@@ -106,6 +110,8 @@ class YamlFile:
         message = error["msg"].removeprefix("Value error, ")
         given = error.get("input")
         shown = f", not {given!r}" if isinstance(given, str | int | float | bool) and "not " not in message else ""
+        if SECRET_LIKE.search(str(given)):
+            shown = ""
         return f"{message[0].lower()}{message[1:]}{shown}{more}"
 
 

@@ -1,4 +1,4 @@
-"""What a night was: whose, when, by which model, and how its gate ended."""
+"""What a night was: whose, when, by which model, and how its gates ended."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from datetime import date, datetime
 
 from regulars.nights import known_until_of
 from regulars.settings import HomeSettings
-from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS
+from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, GATES
 from regulars.warehouse import Warehouse
 from reporting.numbers import Money
 
 
 @dataclass(frozen=True)
 class UnmetExpectation:
-    column: str
+    place: str
     expectation: str
     observed: str
 
 
 @dataclass(frozen=True)
 class Gate:
-    """How the night's gate ended; `expectations_count` is 0 when it did not run."""
+    """How the night's gates ended; `ran_count` of them have run."""
 
+    ran_count: int
     expectations_count: int
     unmet: tuple[UnmetExpectation, ...]
 
     @property
     def state(self) -> str:
-        if not self.expectations_count:
+        if not self.ran_count:
             return "not run"
-        return "stopped" if self.unmet else "passed"
+        if self.unmet:
+            return "stopped"
+        return "passed" if self.ran_count == len(GATES) else "unfinished"
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,9 @@ def load_night(warehouse: Warehouse, settings: HomeSettings, as_of: date) -> Nig
 
 def _gate(warehouse: Warehouse, as_of: date) -> Gate:
     results = GATE_RESULTS.qualified_name
-    expectations_count = warehouse.rows(f"select count(*) from {results} where as_of_date = ?", [as_of])[0][0]
+    ran, expectations = warehouse.rows(f"select count(distinct gate), count(*) from {results} where as_of_date = ?", [as_of])[0]
+    place = "concat(coalesce(table_name, ''), case when column_name = '' then '' else concat('.', column_name) end)"
     unmet = warehouse.rows(
-        f"select column_name, expectation, observed from {results} where as_of_date = ? and not is_met order by 1, 2", [as_of]
+        f"select {place}, expectation, observed from {results} where as_of_date = ? and not is_met order by 1, 2", [as_of]
     )
-    return Gate(expectations_count, tuple(UnmetExpectation(*row) for row in unmet))
+    return Gate(ran, expectations, tuple(UnmetExpectation(*row) for row in unmet))

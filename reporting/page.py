@@ -15,6 +15,7 @@ from regulars.warehouse import Warehouse
 from reporting import numbers
 from reporting.customers import CustomerBase, churn_distribution, load_customer_base, value_concentration
 from reporting.figure import Absent, DataTable, Figure
+from reporting.gates import GateCounts, GateFigure, load_gate_counts, load_gate_figures
 from reporting.intake import Account, Exclusion, load_accounts, load_exclusions
 from reporting.model_quality import all_metrics, calibration, model_against_baselines
 from reporting.night import Night, load_night
@@ -43,6 +44,8 @@ class Page:
     accounts_tonight: Sequence[Account]
     accounts_ever: Sequence[Account]
     exclusions: Sequence[Exclusion]
+    gates: Sequence[GateCounts]
+    gate_figures: Sequence[GateFigure]
 
     @property
     def nothing_changed(self) -> bool:
@@ -71,6 +74,8 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
         accounts_tonight=load_accounts(warehouse, as_of, as_of),
         accounts_ever=load_accounts(warehouse, None, as_of),
         exclusions=load_exclusions(warehouse, None, as_of),
+        gates=load_gate_counts(warehouse, as_of),
+        gate_figures=load_gate_figures(warehouse, as_of),
     )
 
 

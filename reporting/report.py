@@ -32,7 +32,7 @@ def write_report(home: Home, as_of: date, kind: Kind) -> None:
 def report_html(home: Home, settings: HomeSettings, as_of: date) -> str:
     """The page as text; the same bytes for the same content of the warehouse."""
     catalogue = load_segments(home)
-    with open_warehouse(home) as warehouse:
+    with open_warehouse(home, role="reader") as warehouse:
         return render(load_page(warehouse, settings, catalogue, as_of))
 
 

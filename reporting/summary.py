@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 from regulars.home import Home
+from regulars.run import is_past
 from regulars.segment import load_segments
 from regulars.settings import HomeSettings
 from regulars.state import State
@@ -25,21 +27,38 @@ def summary_lines(home: Home, as_of: date) -> list[str]:
     Entered and left count the whole night, over all attempts to send it; a repeated night says that it changed nothing.
     """
     shop = HomeSettings(home).shop
+    if is_past(home, as_of):
+        return _past_lines(home, as_of, f"{shop.name}, {long_date(as_of)}")
     catalogue = load_segments(home)
-    with open_warehouse(home) as warehouse:
+    with open_warehouse(home, role="reader") as warehouse:
         segments = load_segment_figures(warehouse, catalogue, as_of, before=None)
         syncs = load_syncs(warehouse, as_of)
     lines = [f"{shop.name}, {long_date(as_of)}", ""]
-    lines += _table([_row(segment, syncs, Money(shop.currency)) for segment in segments])
+    lines += _table(HEADERS, [_row(segment, syncs, Money(shop.currency)) for segment in segments])
     lines.append("")
     if not syncs:
         lines.append("Nothing was sent on this night.")
     elif last_push_changed_nothing(State(home.state), as_of):
         lines.append("Nothing changed: the lists already stood as this night wants them, and nothing was sent twice.")
-    folders = (home.rebuilds / as_of.isoformat(), home.lists / as_of.isoformat(), home.lists)
+    folders = (home.lists / as_of.isoformat(), home.lists)
     lines.append(f"Lists   {_shown(next((folder for folder in folders if folder.exists()), home.lists))}")
     lines.append(f"Report  {_shown(home.reports / f'{as_of}.html')}")
     return lines
+
+
+def _past_lines(home: Home, as_of: date, headline: str) -> list[str]:
+    """A past night: what its rebuilt lists hold."""
+    folder = home.rebuilds / as_of.isoformat()
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        return [headline, "", "This night is past, and its lists have not been rebuilt."]
+    files = json.loads(manifest.read_text(encoding="utf-8"))["files"].values()
+    rows = [(_short(entry["title"]), count(entry["customers"])) for entry in files]
+    return [headline, "", *_table(HEADERS[:2], rows), "", "Rebuilt; nothing was sent.", f"Lists   {_shown(folder)}"]
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= 34 else title[:33] + "…"
 
 
 def _row(segment: SegmentFigures, syncs: Sequence[Sync], money: Money) -> tuple[str, ...]:
@@ -47,7 +66,7 @@ def _row(segment: SegmentFigures, syncs: Sequence[Sync], money: Money) -> tuple[
     # Destinations that hold the same list change by the same customers; one that lags behind changes by more.
     entered, left = (max(numbers) for numbers in zip(*changes, strict=True)) if changes else (None, None)
     return (
-        segment.title if len(segment.title) <= 34 else segment.title[:33] + "…",
+        _short(segment.title),
         count(segment.customers_count),
         money.full(round(segment.expected_value)),
         money.full(round(segment.value_at_risk)),
@@ -56,13 +75,13 @@ def _row(segment: SegmentFigures, syncs: Sequence[Sync], money: Money) -> tuple[
     )
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in (HEADERS, *rows)) for column in range(len(HEADERS))]
+def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in (headers, *rows)) for column in range(len(headers))]
 
     def line(row: Sequence[str]) -> str:
         return GAP.join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]).rstrip()
 
-    return [line(HEADERS), GAP.join("─" * width for width in widths), *(line(row) for row in rows)]
+    return [line(headers), GAP.join("─" * width for width in widths), *(line(row) for row in rows)]
 
 
 def _shown(path: Path) -> str:

@@ -19,9 +19,9 @@ def write_plays(warehouse: Warehouse, segments: Sequence[Segment], as_of: date) 
     wins; its name breaks a tie. Losing a play does not touch the membership.
     """
     warehouse.execute("delete from segments.plays where as_of_date = ?", [as_of])
-    warehouse.execute(
-        "create or replace temporary table catalogue "
-        "(segment varchar, membership varchar, channel varchar, priority bigint, quiet_since date, offer varchar, valid_until date)"
+    warehouse.create_temporary(
+        "catalogue",
+        "(segment varchar, membership varchar, channel varchar, priority bigint, quiet_since date, offer varchar, valid_until date)",
     )
     warehouse.append_temporary(
         "catalogue",

@@ -6,26 +6,27 @@ for ever: a changed control_share changes only who is seen later.
 
 from __future__ import annotations
 
-import secrets
-import sqlite3
 from collections.abc import Sequence
 from datetime import date
 
 import pyarrow as pa
 
 from regulars.segment import Segment
-from regulars.state import State
+from regulars.state import State, home_key
 from regulars.warehouse import Warehouse
 
 HEX_DIGITS = 8
 
 
-def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date) -> None:
-    """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night, storing new ones."""
+def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Segment], as_of: date, *, are_stored: bool) -> None:
+    """Make the temporary table `control_arms` (customer_id, segment, arm) for all matches of the night.
+
+    Those of persons seen for the first time are stored, unless they are only tried: a rebuilt night assigns nobody.
+    """
     with state.transaction() as connection:
-        salt = _salt(connection)
+        salt = home_key(connection, "control_salt")
         known = connection.execute("select person, segment, arm from control_arms").fetchall()
-        warehouse.execute("create or replace temporary table control_arms (customer_id varchar, segment varchar, arm varchar)")
+        warehouse.create_temporary("control_arms", "(customer_id varchar, segment varchar, arm varchar)")
         if known:
             warehouse.append_temporary("control_arms", _arms_table([tuple(row) for row in known]))
         new: list[tuple[str, str, str]] = []
@@ -46,19 +47,11 @@ def load_control_arms(warehouse: Warehouse, state: State, segments: Sequence[Seg
                 [salt, threshold, as_of, segment.name],
             )
         if new:
-            connection.executemany("insert into control_arms values (?, ?, ?, ?)", [(*row, as_of.isoformat()) for row in new])
+            if are_stored:
+                connection.executemany("insert into control_arms values (?, ?, ?, ?)", [(*row, as_of.isoformat()) for row in new])
             warehouse.append_temporary("control_arms", _arms_table(new))
 
 
 def _arms_table(rows: Sequence[tuple[str, ...]]) -> pa.Table:
     columns = zip(*rows, strict=True)
     return pa.table(dict(zip(("customer_id", "segment", "arm"), map(pa.array, columns), strict=True)))
-
-
-def _salt(connection: sqlite3.Connection) -> str:
-    row = connection.execute("select value from home_keys where name = 'control_salt'").fetchone()
-    if row is not None:
-        return str(row["value"])
-    salt = secrets.token_hex(16)
-    connection.execute("insert into home_keys values ('control_salt', ?)", [salt])
-    return salt

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from regulars.contact_permission import load_contact_permissions
+from regulars.contact_permission import PRESENT, load_contact_permissions
 from regulars.home import Home
-from regulars.run import Kind, step
+from regulars.nights import note_configuration
+from regulars.run import Kind, Run, step
 from regulars.segment import Segment, load_segments
 from regulars.warehouse import Warehouse, open_warehouse
 from scoring.arbitrate import write_plays
@@ -19,16 +20,21 @@ def match(home: Home, as_of: date, kind: Kind = "night") -> None:
     Raises:
         ConfigurationError: the segment catalogue is at fault.
     """
-    with step(home, "match segments", kind, as_of) as run:
-        segments = load_segments(home)
-        with open_warehouse(home) as warehouse, warehouse.transaction():
-            _write_matches(warehouse, segments, as_of)
-            load_control_arms(warehouse, run.state, segments, as_of)
-            load_contact_permissions(warehouse, as_of)
-            _write_memberships(warehouse, segments, as_of)
-            plays = write_plays(warehouse, segments, as_of)
-            members = warehouse.rows("select count(*) from segments.segment_memberships where as_of_date = ?", [as_of])[0][0]
-        run.summary = f"{members:,} memberships in {len(segments)} segments, {plays:,} plays"
+    with step(home, "match segments", kind, as_of) as run, open_warehouse(home, role="scorer") as warehouse, warehouse.transaction():
+        run.summary = write_segments(warehouse, run)
+        note_configuration(warehouse, run)
+
+
+def write_segments(warehouse: Warehouse, run: Run, contacts_known_until: datetime = PRESENT) -> str:
+    """Replace the matches, memberships and plays of the run's as_of; how many, in words."""
+    segments, as_of = load_segments(run.home), run.as_of
+    _write_matches(warehouse, segments, as_of)
+    load_control_arms(warehouse, run.state, segments, as_of, are_stored=run.kind == "night")
+    load_contact_permissions(warehouse, contacts_known_until)
+    _write_memberships(warehouse, segments, as_of)
+    plays = write_plays(warehouse, segments, as_of)
+    members = warehouse.rows("select count(*) from segments.segment_memberships where as_of_date = ?", [as_of])[0][0]
+    return f"{members:,} memberships in {len(segments)} segments, {plays:,} plays"
 
 
 def _write_matches(warehouse: Warehouse, segments: list[Segment], as_of: date) -> None:

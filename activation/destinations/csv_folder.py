@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from activation.destination import MEMBERS_SCHEMA, Changes, DestinationSettings, Holdings, Recorder, SegmentList, Target
-from activation.list_files import LISTS, read_lists, write_lists
+from activation.destination import Changes, DestinationSettings, Holdings, Recorder, SegmentList, Target
+from activation.list_files import LISTS, is_ours, members_of, read_lists, write_lists
 from regulars.home import Home
 
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -51,13 +50,7 @@ class Destination:
 
     def read(self, lists: Sequence[SegmentList]) -> Holdings:  # noqa: ARG002 - files tell by themselves which lists there are
         found = read_lists(self._folder / "latest")
-        parts = [
-            pa.table(
-                [pa.array([segment] * len(customers), pa.string()), customers, pa.nulls(len(customers), pa.string())], schema=MEMBERS_SCHEMA
-            )
-            for segment, customers in sorted(found.items())
-        ]
-        return Holdings(frozenset(found), pa.concat_tables([MEMBERS_SCHEMA.empty_table(), *parts]), None)
+        return Holdings(frozenset(found), members_of(found), None)
 
     def push(self, changes: Changes, record: Recorder) -> str:
         night = self._folder / changes.as_of.isoformat()
@@ -67,7 +60,7 @@ class Destination:
             record("enter", one.segment, changes.enter.filter(pc.equal(changes.enter["segment"], one.segment)), {})
             record("leave", one.segment, changes.leave.filter(pc.equal(changes.leave["segment"], one.segment)), {})
         self._remove_old_nights()
-        what = f"{len(changes.lists)} lists, {written.customers:,} customers"
+        what = f"{written.lists} lists, {written.customers:,} customers"
         return f"{what} in {night}" if written.is_changed else f"{what}; unchanged, so nothing was rewritten in {night}"
 
     def close(self) -> None:
@@ -82,6 +75,6 @@ class Destination:
         aside.replace(latest)
 
     def _remove_old_nights(self) -> None:
-        nights = sorted(path for path in self._folder.iterdir() if NIGHT.fullmatch(path.name) and path.is_dir() and not path.is_symlink())
+        nights = sorted(path for path in self._folder.iterdir() if NIGHT.fullmatch(path.name) and is_ours(path))
         for night in nights[: -self._settings.keep_nights]:
             shutil.rmtree(night)

@@ -18,15 +18,21 @@
     cast({{ date }} - cast('1970-01-01' as date) as bigint)
 {%- endmacro %}
 
-{#- How many different values: exact where the engine has no fast estimate. -#}
-{% macro distinct_count(expression) -%}
-    {{ adapter.dispatch('distinct_count', 'regulars')(expression) }}
+{#- Postgres plans by statistics, which a table just built lacks, and lets nobody read what it was not told. -#}
+{% macro after_build() -%}
+    {{ adapter.dispatch('after_build', 'regulars')() }}
 {%- endmacro %}
 
-{% macro default__distinct_count(expression) -%}
-    count(distinct {{ expression }})
+{% macro default__after_build() -%}
 {%- endmacro %}
 
-{% macro duckdb__distinct_count(expression) -%}
-    approx_count_distinct({{ expression }})
+{% macro postgres__after_build() -%}
+    {%- if model.config.materialized != 'view' %}
+    analyze {{ this }};
+    {%- endif %}
+    {%- if this.schema != 'private' %}
+    grant select on {{ this }} to regulars_scorer, regulars_activator, regulars_reader;
+    {%- elif this.identifier == 'stg_customers' %}
+    grant select on {{ this }} to regulars_activator;
+    {%- endif %}
 {%- endmacro %}

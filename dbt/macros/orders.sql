@@ -13,3 +13,13 @@ Whether an order is one after its refunds: an order left with nothing is no orde
         and (coalesce({{ order }}.units_count, 0) <= 0 or {{ order }}.units_count > {{ refund }}.units_count)
     )
 {%- endmacro %}
+
+{#- Whether an order had been placed, and not cancelled, before a day, as far as known at an instant. Never null. -#}
+{% macro is_placed_before(order, day, instant) -%}
+    coalesce(
+        {{ order }}.ordered_day < {{ day }}
+        and ({{ order }}.cancelled_day is null or {{ order }}.cancelled_day >= {{ day }})
+        and {{ is_known_at(order, instant) }},
+        false
+    )
+{%- endmacro %}

@@ -11,3 +11,9 @@ that has no rows any more.
         )
     {%- endif -%}
 {%- endmacro %}
+
+{#- Deletes the slices of all dates but those of this build, once what is carried over from them has been. -#}
+{% macro keep_slices_of_this_build() -%}
+    delete from {{ this }}
+    where as_of_date not in (select as_of_dates.as_of_date from {{ source('control', 'as_of_dates') }} as as_of_dates)
+{%- endmacro %}

@@ -1,12 +1,23 @@
 {#-
 The versions of a landed table's records, as the CTE `versions`: every column of the table, and `superseded_at`, the
 known_at of the record's next version (null: current). Of versions learned at the same instant the last content_hash
-wins, and the others, which nobody ever saw, are left out. Only the few records with several versions are sorted.
+wins, and the others, which nobody ever saw, are left out. Only the few records with several versions are sorted. A build
+of what has changed takes the records of which `changed`, a condition on the row `landed`, is true: those with new rows.
 -#}
-{% macro versions(relation, record=['source', 'record_key']) -%}
+{% macro versions(relation, record=['source', 'record_key'], changed=none) -%}
+{%- set rows = relation -%}
+{%- if changes_only() -%}
+{%- set rows = 'changed_rows' -%}
+changed_rows as (
+    select landed.*
+    from {{ relation }} as landed
+    where {{ changed or has_new_rows('landed', relation, record) }}
+),
+
+{% endif -%}
 changed_records as (
     select {{ record | join(', ') }}
-    from {{ relation }}
+    from {{ rows }}
     group by {{ record | join(', ') }}
     having count(*) > 1
 ),
@@ -15,7 +26,7 @@ lasting_versions as (
     select
         landed.*,
         cast(null as timestamp) as superseded_at
-    from {{ relation }} as landed
+    from {{ rows }} as landed
     where
         not exists (
             select 1
@@ -31,7 +42,7 @@ successive_versions as (
             partition by landed.{{ record | join(', landed.') }}
             order by landed.known_at, landed.content_hash
         ) as superseded_at
-    from {{ relation }} as landed
+    from {{ rows }} as landed
     inner join changed_records on {{ same_record('landed', 'changed_records', record) }}
 ),
 

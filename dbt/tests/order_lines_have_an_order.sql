@@ -11,7 +11,10 @@ missing_orders as (
     from {{ ref('stg_order_lines') }} as order_lines
     left join {{ ref('stg_orders') }} as orders
         on order_lines.source = orders.source and order_lines.order_id = orders.order_id
-    where order_lines.superseded_at is null and orders.order_id is null
+    where
+        order_lines.superseded_at is null
+        and orders.order_id is null
+        and {{ is_computed_now('order_lines', ref('stg_changed_orders'), ['source', 'order_id']) }}
 )
 
 select * from missing_orders

@@ -24,7 +24,7 @@ differences as (
         on
             refunds.source = totals.source
             and refunds.record_key = totals.record_key
-            and refunds.known_at = totals.known_at
+            and {{ is_known_at('refunds', 'totals.known_at') }}
     where
         totals.amount is null
         or totals.amount <> refunds.amount

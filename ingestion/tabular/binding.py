@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from ingestion.row_predicate import LINE, RowPredicate, RuleType, closest
+from ingestion.row_predicate import LINE, RowPredicate, RuleType, closest, speakable
 from ingestion.tabular.mapping import (
     EMAIL,
     HOW_TO_TELL_APART,
@@ -77,7 +77,8 @@ class Binding:
             unmapped = [name for name in found if name and name not in expected] or found
             questions = "; ".join(f"{name!r}: {closest(name, unmapped)}" for name in missing)
             raise InputError(
-                f"{self._rows.label} does not have the columns that {self._where} expects. Missing {questions}. Found: {', '.join(found)}."
+                f"{self._rows.label} does not have the columns that {self._where} expects. Missing {questions}. "
+                f"Found: {', '.join(speakable(found))}."
                 f"{self._rows.hint()} Correct the mapping in config/sources.yml, or have the file exported with the columns as they were."
             )
         for name in dict.fromkeys(expected):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 from regulars.airflow_environment import ADMIN
@@ -36,7 +37,9 @@ def start(secrets: Path, runtime: Path, command: list[str]) -> None:
     """
     os.umask(0o077)
     check_secrets(secrets, AIRFLOW_SECRETS)
-    _write(runtime / "pgpass", f"*:*:*:airflow:{_read(secrets, 'airflow_database_password')}\n")
+    logins = {"airflow": "airflow_database_password", "regulars": "warehouse_password"}
+    given = {login: _read(secrets, name) for login, name in logins.items() if (secrets / name).exists()}
+    _write(runtime / "pgpass", "".join(f"*:*:*:{login}:{password}\n" for login, password in given.items()))
     if (secrets / "admin_password").exists():
         # Airflow opens this file for writing, so that it cannot be the secret itself.
         _write(runtime / "passwords.json", json.dumps({ADMIN: _read(secrets, "admin_password")}))
@@ -51,7 +54,7 @@ def migrate() -> None:
     """
     from regulars.airflow_run import preparation_commands
 
-    for command in preparation_commands():
+    for command in preparation_commands(Path(tempfile.mkdtemp(prefix="pools-"))):
         if subprocess.run(command, check=False).returncode != 0:
             raise TryAgain(f"`{' '.join(command[1:])}` failed; see the lines above")
 

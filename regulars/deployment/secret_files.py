@@ -97,6 +97,7 @@ SECRETS = (
     Secret("admin_password", "password of the user admin on Airflow's pages", _weakness),
     Secret("postgres_password", "password of the database's superuser", _weakness),
     Secret("airflow_database_password", "password of the role airflow in the database", _weakness),
+    Secret("warehouse_password", "password of the shop's login in the warehouse on Postgres", _weakness),
     Secret("s3_credentials", "key of the object store, as its clients read it", _client_key_problem),
     Secret("s3_identities.json", "the same key, as the object store reads it", _store_key_problem),
 )
@@ -172,6 +173,7 @@ def _generated() -> dict[str, str]:
         "admin_password": secrets.token_urlsafe(18),
         "postgres_password": secrets.token_urlsafe(32),
         "airflow_database_password": secrets.token_urlsafe(32),
+        "warehouse_password": secrets.token_urlsafe(32),
         "s3_credentials": f"[default]\naws_access_key_id = {access_key}\naws_secret_access_key = {secret_key}\n",
         "s3_identities.json": json.dumps({"identities": [identity]}, indent=2) + "\n",
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,35 +68,52 @@ class ExportCounts:
     consents: int
 
 
-def export(shop: Shop, folder: Path, end: int) -> ExportCounts:
-    """Writes the six files of all that happened before `end` (seconds since the opening) and puts them in place."""
+def export(shop: Shop, folder: Path, end: int, begin: int | None = None) -> ExportCounts:
+    """Writes the six files of all that happened before `end` (seconds since the opening) and puts them in place.
+
+    With `begin`, only what happened since then; the products stand in every export.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    orders = int(np.searchsorted(shop.times.seconds, end))
-    counts = ExportCounts(
-        orders=orders,
-        order_lines=int(shop.baskets.line_offsets[orders]),
-        refunds=int(np.searchsorted(shop.refunds.seconds, end)),
-        customers=int(np.searchsorted(shop.identities.registered[shop.account_holders], end)),
-        products=len(shop.goods.names),
-        consents=int(np.searchsorted(shop.consents.seconds, end)),
-    )
+    first, last = (_rows_before(shop, moment) for moment in (begin, end))
     # The longest files first: each of the two threads takes the next one.
     writers: tuple[Callable[[], None], ...] = (
-        lambda: write_parquet(folder / "order_lines.parquet", ORDER_LINES, (_order_lines(shop, *batch) for batch in _batches(orders))),
-        lambda: write_parquet(folder / "orders.parquet", ORDERS, (_orders(shop, *batch) for batch in _batches(orders))),
-        lambda: write_csv(folder / "customers.csv", CUSTOMERS, (_customers(shop, *batch) for batch in _batches(counts.customers))),
-        lambda: write_csv(folder / "consents.csv", CONSENTS, (_consents(shop, *batch) for batch in _batches(counts.consents))),
-        lambda: write_parquet(folder / "refunds.parquet", REFUNDS, (_refunds(shop, *batch) for batch in _batches(counts.refunds))),
+        lambda: write_parquet(
+            folder / "order_lines.parquet", ORDER_LINES, (_order_lines(shop, *batch) for batch in _batches(first.orders, last.orders))
+        ),
+        lambda: write_parquet(folder / "orders.parquet", ORDERS, (_orders(shop, *batch) for batch in _batches(first.orders, last.orders))),
+        lambda: write_csv(
+            folder / "customers.csv", CUSTOMERS, (_customers(shop, *batch) for batch in _batches(first.customers, last.customers))
+        ),
+        lambda: write_csv(
+            folder / "consents.csv", CONSENTS, (_consents(shop, *batch) for batch in _batches(first.consents, last.consents))
+        ),
+        lambda: write_parquet(
+            folder / "refunds.parquet", REFUNDS, (_refunds(shop, *batch) for batch in _batches(first.refunds, last.refunds))
+        ),
         lambda: write_csv(folder / "products.csv", PRODUCTS, [_products(shop)]),
     )
     with ThreadPoolExecutor(WORKERS) as pool:
         for written in [pool.submit(writer) for writer in writers]:
             written.result()
-    return counts
+    return ExportCounts(**{table: count - getattr(first, table) for table, count in asdict(last).items()})
 
 
-def _batches(size: int) -> Iterator[tuple[int, int]]:
-    return ((first, min(first + _BATCH, size)) for first in range(0, size, _BATCH))
+def _rows_before(shop: Shop, moment: int | None) -> ExportCounts:
+    if moment is None:
+        return ExportCounts(orders=0, order_lines=0, refunds=0, customers=0, products=0, consents=0)
+    orders = int(np.searchsorted(shop.times.seconds, moment))
+    return ExportCounts(
+        orders=orders,
+        order_lines=int(shop.baskets.line_offsets[orders]),
+        refunds=int(np.searchsorted(shop.refunds.seconds, moment)),
+        customers=int(np.searchsorted(shop.identities.registered[shop.account_holders], moment)),
+        products=len(shop.goods.names),
+        consents=int(np.searchsorted(shop.consents.seconds, moment)),
+    )
+
+
+def _batches(begin: int, end: int) -> Iterator[tuple[int, int]]:
+    return ((first, min(first + _BATCH, end)) for first in range(begin, end, _BATCH))
 
 
 def _currency(shop: Shop, rows: int) -> pa.Array:

@@ -56,14 +56,16 @@ class Shop:
         """The shop's own ids of `goods`, in their order."""
         return tuple(f"P{FIRST_NUMBER['product'] + place}" for place in range(len(self.goods.names)))
 
-    def export(self, folder: Path, until: date) -> ExportCounts:
+    def export(self, folder: Path, until: date, since: date | None = None) -> ExportCounts:
         """Writes what the shop's nightly export holds of all before `until` (start of that day in shop time) into `folder`.
+
+        With `since`, only the rows that an export until that day has not, as a shop sends them that exports what is new.
 
         orders, order_lines and refunds as Parquet; customers, products and consents as CSV. Columns have the canonical
         names of `regulars.tables`; what a guest ordered or consented to carries an e-mail address and no account_id.
         Each file is written aside and put in place as a whole.
         """
-        return files.export(self, folder, self.clock.seconds_at(until))
+        return files.export(self, folder, self.clock.seconds_at(until), None if since is None else self.clock.seconds_at(since))
 
     def write_truth(self, folder: Path) -> None:
         """Writes truth.parquet (`truth.truth_of`) into `folder`, which no pipeline may read."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,10 @@ import pyarrow as pa
 from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
+from regulars.settings import warehouse_settings
 from regulars.tables import ColumnType, Table, all_tables
+from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
+from regulars.warehouse.warehouse import Lending
 
 COLUMN_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
@@ -30,6 +35,7 @@ EngineError = duckdb.Error
 """What `connect`'s connections raise. Its text may quote values: never show it where data have been read."""
 
 WRITER_WAIT_SECONDS = 60.0
+CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 
 
@@ -43,14 +49,23 @@ class DuckDBWarehouse:
     def __init__(self, home: Home, *, read_only: bool = False):
         self._home = home
         self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)
+        self._is_published = False
         home.private_folder(home.var)
+        self._is_in_transaction = False
         self._lock.acquire()
         try:
+            # What a killed process had no room for in memory: rows of the schema `private` among it.
+            shutil.rmtree(_spill_folder(home.warehouse), ignore_errors=True)
             is_new = not home.warehouse.exists()
-            self._connection = connect(home.warehouse, read_only=read_only and not is_new)
-            if is_new or not read_only:
-                home.warehouse.chmod(0o600)
-                self._create_tables()
+            self._is_read_only = read_only and not is_new
+            self._connection = opened(home, lambda: connect(home.warehouse, read_only=self._is_read_only, memory_limit=memory_limit(home)))
+            try:
+                if not self._is_read_only:
+                    home.warehouse.chmod(0o600)
+                    self._create_tables()
+            except BaseException:
+                self._connection.close()
+                raise
         except BaseException:
             self._lock.release()
             raise
@@ -59,8 +74,20 @@ class DuckDBWarehouse:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._connection.close()
-        self._lock.release()
+        error = exception[1]
+        try:
+            try:
+                if error is None and not self._is_read_only:
+                    # A step has not ended before the file itself holds what it wrote: the log may be damaged.
+                    self.execute("checkpoint")
+            finally:
+                self._connection.close()
+            if isinstance(error, duckdb.Error) and ROTTEN_BLOCK in str(error):
+                restore(self._home, "is damaged")
+            if self._is_published and error is None:
+                keep_snapshot(self._home)
+        finally:
+            self._lock.release()
 
     def _create_tables(self) -> None:
         existing = {f"{schema}.{name}" for schema, name in self.rows("select table_schema, table_name from information_schema.tables")}
@@ -99,21 +126,31 @@ class DuckDBWarehouse:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
+        if self._is_in_transaction:  # DuckDB has no transactions within another: the outer one decides
+            yield
+            return
         self._connection.begin()
+        self._is_in_transaction = True
         try:
             yield
         except BaseException:
             self._connection.rollback()
             raise
-        self._connection.commit()
+        else:
+            self._connection.commit()
+        finally:
+            self._is_in_transaction = False
 
     def exists(self, table: Table | str) -> bool:
         schema, name = (table if isinstance(table, str) else table.qualified_name).split(".")
         found = self.rows("select 1 from information_schema.tables where table_schema = ? and table_name = ?", [schema, name])
         return bool(found)
 
+    def create_temporary(self, name: str, definition: str, parameters: Sequence[Any] = ()) -> None:
+        self.execute(f"create or replace temporary table {name} {definition}", parameters)
+
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
-        self.execute(f"create or replace temporary table {name} as select * from read_parquet(?)", [[str(file) for file in parquet_files]])
+        self.create_temporary(name, "as select * from read_parquet(?)", [[str(file) for file in parquet_files]])
 
     def append(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         self._append(table.qualified_name, pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows)
@@ -139,7 +176,7 @@ class DuckDBWarehouse:
                 written += batch.num_rows
         return written
 
-    def publish(self) -> None:
+    def publish(self) -> str:
         aside = self._home.published_warehouse.with_suffix(".new")
         aside.unlink(missing_ok=True)
         tables = self.rows(
@@ -157,9 +194,36 @@ class DuckDBWarehouse:
             self.execute("detach published")
         aside.chmod(0o600)
         aside.replace(self._home.published_warehouse)
+        self._is_published = True
+        return str(self._home.published_warehouse)
 
 
-def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def lend_to_dbt(home: Home) -> Iterator[Lending]:
+    """See `regulars.warehouse.lend_to_dbt`."""
+    with FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS) as lock:
+        environment = {
+            "REGULARS_ENGINE": "duckdb",
+            "REGULARS_WAREHOUSE": str(home.warehouse),
+            "REGULARS_MEMORY_LIMIT": memory_limit(home),
+            "REGULARS_SPILL": str(_spill_folder(home.warehouse)),
+        }
+        yield Lending(environment, lock.descriptor)
+
+
+def memory_limit(home: Home) -> str:
+    """What DuckDB may take for the home's warehouse, as it wants to be told."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a limit
+        memory = min(memory, int(CONTAINER_MEMORY.read_text()))
+    return f"{int(memory * warehouse_settings(home).memory_share / 2**20)}MiB"
+
+
+def _spill_folder(file: Path) -> Path:
+    return file.parent / "spill"
+
+
+def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions."""
     connection = duckdb.connect(
         str(path),
@@ -168,6 +232,8 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False) -> duckdb
     )
     connection.execute("set TimeZone = 'UTC'")
     if path != ":memory:":
-        spill = str(Path(path).parent / "spill").replace("'", "''")
+        spill = str(_spill_folder(Path(path))).replace("'", "''")
         connection.execute(f"set temp_directory = '{spill}'")
+    if memory_limit is not None:
+        connection.execute(f"set memory_limit = '{memory_limit}'")
     return connection

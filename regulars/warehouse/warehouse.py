@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import pyarrow as pa
 
 from regulars.home import Home
+from regulars.settings import warehouse_settings
 from regulars.tables import Table
+
+Role = Literal["loader", "builder", "scorer", "activator", "reader", "rebuilder"]
+"""As whom a stage works, where the engine knows roles: ingestion loads, dbt and the kernel build, quality, models and
+scoring score, activation activates, reporting reads; a rebuild builds, scores and reads addresses in one transaction. See
+`regulars.warehouse.postgres_roles` for what each may do."""
 
 
 class Warehouse(Protocol):
@@ -33,10 +39,13 @@ class Warehouse(Protocol):
         """A result as Arrow batches in bounded memory, read in a snapshot of its own."""
 
     def transaction(self) -> AbstractContextManager[None]:
-        """All statements inside commit together, or none does."""
+        """All statements inside commit together, or none does. Within another one it is a part of that one."""
 
     def exists(self, table: Table | str) -> bool:
         """Whether the table has been built."""
+
+    def create_temporary(self, name: str, definition: str, parameters: Sequence[Any] = ()) -> None:
+        """Make a temporary table anew: `definition` is its columns in brackets, or `as` and a query."""
 
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
         """Make a temporary table of the union of Parquet files with the same columns."""
@@ -50,16 +59,46 @@ class Warehouse(Protocol):
     def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
         """Replace the slice of `table` whose `slice_by` column equals `value`, in one transaction; the number of rows written."""
 
-    def publish(self) -> None:
-        """Refresh the read-only copy for people, whole or not at all."""
+    def publish(self) -> str:
+        """Let people see the night, whole or not at all; where they query it."""
 
 
-def open_warehouse(home: Home, *, read_only: bool = False) -> Warehouse:
+class Lending(NamedTuple):
+    """What dbt is told: the environment in which dbt/profiles.yml finds the warehouse, and the open file (a lock's, or a
+    connection's) that holds the writer's place for as long as any process has it."""
+
+    environment: dict[str, str]
+    descriptor: int
+
+
+def open_warehouse(home: Home, *, role: Role | None = None, read_only: bool = False) -> Warehouse:
     """The home's warehouse, with all tables of `regulars.tables` that Python writes.
+
+    Without a role, as the owner of those tables, which is not for a stage.
+
+    Raises:
+        TryAgain: another process is at work and did not finish in time.
+        ConfigurationError: config/warehouse.yml, or the address of the server, is at fault.
+    """
+    if warehouse_settings(home).engine == "postgres":
+        from regulars.warehouse.postgres import PostgresWarehouse
+
+        return PostgresWarehouse(home, role=role, read_only=read_only)
+    from regulars.warehouse.duckdb import DuckDBWarehouse
+
+    return DuckDBWarehouse(home, read_only=read_only)
+
+
+def lend_to_dbt(home: Home) -> AbstractContextManager[Lending]:
+    """Hold the writer's place for a dbt process.
 
     Raises:
         TryAgain: another process is at work and did not finish in time.
     """
-    from regulars.warehouse.duckdb import DuckDBWarehouse
+    if warehouse_settings(home).engine == "postgres":
+        from regulars.warehouse import postgres
 
-    return DuckDBWarehouse(home, read_only=read_only)
+        return postgres.lend_to_dbt(home)
+    from regulars.warehouse import duckdb
+
+    return duckdb.lend_to_dbt(home)

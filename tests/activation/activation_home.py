@@ -11,9 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from activation.approval import decide
 from regulars.home import Home
 from regulars.run import close_run, resume_run
 from regulars.state import State
+from regulars.tables import GATES
 from regulars.warehouse import Warehouse, open_warehouse
 
 SEGMENTS = {
@@ -83,7 +85,9 @@ class ActivationHome:
             warehouse.execute("delete from segments.segment_memberships where as_of_date = ?", [as_of])
             warehouse.execute("delete from scores.customer_scores where as_of_date = ?", [as_of])
             warehouse.execute("delete from quality.gate_results where as_of_date = ?", [as_of])
-            warehouse.execute("insert into quality.gate_results values (?, 'features', 'rows', '', true, '')", [as_of])
+            for gate in GATES:
+                columns = "as_of_date, gate, expectation, column_name, is_met, observed"
+                warehouse.execute(f"insert into quality.gate_results ({columns}) values (?, ?, 'rows', '', true, '')", [as_of, gate])
             _append(warehouse, "segments.segment_memberships", memberships)
             _append(warehouse, "scores.customer_scores", [self._score(one, as_of, night) for one in everyone])
             known = {row[0] for row in warehouse.rows("select customer_id from private.stg_customers")}
@@ -108,6 +112,12 @@ class ActivationHome:
             "model_version": "m1",
             "scored_by": "formula",
         }
+
+    def stopped_hash(self) -> str:
+        return str(self.query("select plan_sha256 from plans where status = 'stopped'")[0][0])
+
+    def approve(self, plan_hash: str = "") -> None:
+        decide(self.home, plan_hash or self.stopped_hash(), "approved", "a test")
 
     def end_night(self, as_of: date) -> None:
         close_run(resume_run(self.home, "night", as_of))

@@ -9,7 +9,6 @@ import httpx
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
 
-from activation.approval import approve
 from activation.ledger import Ledger
 from activation.plan import Plan
 from activation.sync import plan_destination, push_destination
@@ -53,7 +52,7 @@ def a_night(shop: ActivationHome, as_of: date) -> None:
     try:
         plan_destination(shop.home, as_of, "night", "mailchimp")
     except GuardStopped:
-        approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+        shop.approve()
     push_destination(shop.home, as_of, "night", "mailchimp")
 
 
@@ -98,7 +97,7 @@ def test_killed_at_every_request_and_run_again(
     deaths = 0
     with pytest.raises(GuardStopped):
         plan_destination(shop.home, D1, "night", "mailchimp")
-    approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+    shop.approve()
     for as_of, night in ((D1, FIRST), (D2, SECOND)):
         request_number = 1
         while True:
@@ -149,7 +148,7 @@ def test_what_remains_of_an_approved_plan_needs_no_second_approval(
     fill(shop, audience)
     with pytest.raises(GuardStopped):
         plan_destination(shop.home, D1, "night", "mailchimp")
-    approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+    shop.approve()
     writes = 0
     while not writes:
         with pytest.raises(Killed), killed_at(14, after=True, monkeypatch=monkeypatch):

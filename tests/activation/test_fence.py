@@ -8,7 +8,6 @@ import pytest
 from activation_home import CANARY, ActivationHome, Night, address_of, customers
 
 from activation.__main__ import for_each, main
-from activation.approval import approve
 from activation.sync import plan_destination, push_destination
 from regulars.command import run_command
 from regulars.errors import ConfigurationError, GuardStopped, RegularsError
@@ -42,7 +41,7 @@ def test_no_address_and_no_key_leaks(
             texts.extend([str(error), repr(error), repr(error.__cause__), repr(error.__context__)])
 
     attempt(D1, plan_destination)
-    approve(shop.home, str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0]))
+    shop.approve()
     attempt(D1)
     audience.static_segments[1000][1].add(contact_id(f"stranger@{CANARY}"))
     for kind in ("429", "bare 403", "html 503", "lost answer", "cut connection"):

@@ -6,16 +6,17 @@ from datetime import date, timedelta
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
 
-from activation.approval import approve
 from activation.comparison import ListFigures
+from activation.destination import Target
 from activation.guard import Circumstances, judge
 from activation.sync import plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped
 from tests.referees.mailchimp import Audience
 
 D1, D2 = date(2026, 3, 1), date(2026, 3, 2)
-NORMAL = Circumstances(is_own=False, is_first_sync=False)
-LIST = ListFigures("s", "S", exists=True, desired=1000, current=1000, entering=0, leaving=0, expected_leaving=0, held_back=0, refused=0)
+HERE, THERE = Target("account", "audience", "Newsletter"), Target("account", "audience", "Staff")
+NORMAL = Circumstances(is_own=False, target=HERE, pinned=HERE)
+LIST = ListFigures("s", "S", exists=True, desired=1000, current=1000, entering=0, leaving=0, expected_leaving=0)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,18 @@ LIST = ListFigures("s", "S", exists=True, desired=1000, current=1000, entering=0
         ({"desired": 0, "current": 10, "leaving": 10}, True),
         ({"desired": 0, "current": 10, "leaving": 10, "expected_leaving": 10}, False),
         ({"desired": 0, "current": 30, "leaving": 30, "expected_leaving": 20}, True),
+        ({"leaving": 90, "lately_gone": 160, "lately_current": 900}, False),
+        ({"leaving": 91, "lately_gone": 160, "lately_current": 900}, True),
+        ({"lately_gone": 900}, False),
+        ({"leaving": 60, "current": 750, "lately_gone": 200, "lately_current": 1000}, True),
+        ({"leaving": 5, "current": 40, "lately_gone": 20, "lately_current": 60}, False),
+        ({"leaving": 6, "current": 40, "lately_gone": 20, "lately_current": 60}, True),
+        ({"readdressed": 100}, False),
+        ({"readdressed": 101}, True),
+        ({"permitted": 2000, "withdrawn": 20}, False),
+        ({"permitted": 2000, "withdrawn": 21}, True),
+        ({"permitted": 50, "withdrawn": 10}, False),
+        ({"permitted": 50, "withdrawn": 11}, True),
     ],
 )
 def test_limits(change: dict[str, int], stops: bool) -> None:
@@ -58,14 +71,16 @@ def test_many_small_losses_are_one_large_loss() -> None:
 
 def test_first_sync_needs_approval_but_for_the_own_folder() -> None:
     new = replace(LIST, exists=False, current=0, entering=500)
-    assert judge([new], Circumstances(is_own=False, is_first_sync=True))
-    assert not judge([new], Circumstances(is_own=True, is_first_sync=True))
-    assert not judge([new], Circumstances(is_own=True, is_first_sync=False))
+    assert judge([new], Circumstances(is_own=False, target=HERE, pinned=None))
+    assert not judge([new], Circumstances(is_own=True, target=HERE, pinned=None))
+    assert not judge([new], Circumstances(is_own=True, target=HERE, pinned=HERE))
     assert judge([new], NORMAL)
 
 
-def stopped_hash(shop: ActivationHome) -> str:
-    return str(shop.query("select plan_sha256 from plans where status = 'stopped'")[0][0])
+def test_another_target_than_the_approved_one_is_a_first_sync() -> None:
+    assert judge([LIST], replace(NORMAL, target=THERE)) == [
+        "this is the first sync of another target than the approved one: audience_name is 'Staff' and was 'Newsletter'"
+    ]
 
 
 @pytest.fixture
@@ -75,7 +90,7 @@ def synced(shop: ActivationHome, audience: Audience) -> ActivationHome:
     shop.night(D1, Night({"loyal": customers(60), "follow_up": customers(40, 60)}, expires_on=D1))
     with pytest.raises(GuardStopped, match="first sync"):
         plan_destination(shop.home, D1, "night", "mailchimp")
-    approve(shop.home, stopped_hash(shop))
+    shop.approve()
     push_destination(shop.home, D1, "night", "mailchimp")
     shop.end_night(D1)
     return shop
@@ -97,7 +112,7 @@ def test_first_sync_is_stopped_until_approved(shop: ActivationHome, audience: Au
     audience.add(address_of("c0000"))
     shop.night(D2, Night({"loyal": ["c0000"]}))
     message = expect_stop(shop, audience, "this is the first sync")
-    assert f"python -m activation approve {stopped_hash(shop)}" in message
+    assert f"python -m activation approve {shop.stopped_hash()}" in message
     assert message.count("@") == 0
 
 
@@ -131,7 +146,7 @@ def test_a_mass_addition_is_stopped(synced: ActivationHome, audience: Audience) 
 def test_an_approved_plan_is_pushed(synced: ActivationHome, audience: Audience) -> None:
     synced.night(D2, Night({"loyal": customers(30), "follow_up": customers(40, 60)}))
     expect_stop(synced, audience, "would lose 30")
-    approve(synced.home, stopped_hash(synced)[:12])
+    synced.approve(synced.stopped_hash()[:12])
     push_destination(synced.home, D2, "night", "mailchimp")
     assert audience.members_of("Regulars: Loyal customers") == {address_of(one) for one in customers(30)}
 
@@ -139,7 +154,7 @@ def test_an_approved_plan_is_pushed(synced: ActivationHome, audience: Audience) 
 def test_an_approval_ends_with_a_changed_plan(synced: ActivationHome, audience: Audience) -> None:
     synced.night(D2, Night({"loyal": customers(30), "follow_up": customers(40, 60)}))
     expect_stop(synced, audience, "would lose 30")
-    approve(synced.home, stopped_hash(synced))
+    synced.approve()
     synced.night(D2, Night({"loyal": customers(31), "follow_up": customers(40, 60)}))
     expect_stop(synced, audience, "would lose 29")
 
@@ -148,7 +163,7 @@ def test_an_approval_ends_after_a_day(synced: ActivationHome, audience: Audience
     synced.night(D2, Night({"loyal": customers(30), "follow_up": customers(40, 60)}))
     expect_stop(synced, audience, "would lose 30")
     monkeypatch.setenv("REGULARS_CLOCK", "2026-03-02T08:00:00")
-    approve(synced.home, stopped_hash(synced))
+    synced.approve()
     monkeypatch.setenv("REGULARS_CLOCK", "2026-03-03T08:00:00")
     expect_stop(synced, audience, "would lose 30")
     monkeypatch.setenv("REGULARS_CLOCK", "2026-03-03T07:59:59")
@@ -157,7 +172,7 @@ def test_an_approval_ends_after_a_day(synced: ActivationHome, audience: Audience
 
 def test_only_a_stopped_plan_can_be_approved(synced: ActivationHome) -> None:
     with pytest.raises(ConfigurationError, match="no plan waits"):
-        approve(synced.home, "f" * 64)
+        synced.approve("f" * 64)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +191,8 @@ def test_another_audience_is_a_first_sync_again(synced: ActivationHome, audience
     file = synced.home.config / "destinations.yml"
     file.write_text(file.read_text().replace("a1b2c3d4e5", "ffff000011"))
     synced.night(D2, Night({"loyal": customers(60), "follow_up": customers(40, 60)}))
-    expect_stop(synced, audience, "first sync")
-    approve(synced.home, stopped_hash(synced))
+    expect_stop(synced, audience, "audience_id is 'ffff000011' and was 'a1b2c3d4e5'")
+    synced.approve()
     audience.effects.clear()
     push_destination(synced.home, D2, "night", "mailchimp")
     assert sum(effect.startswith("update") for effect in audience.effects) == 100

@@ -1,12 +1,14 @@
 """The folder of lists: whole, safe in a spreadsheet, the same bytes for the same night."""
 
 import csv
+import errno
 import hashlib
 import io
 import json
 import os
 import re
 import stat
+import threading
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,9 +19,10 @@ from activation_home import ActivationHome, Night, address_of, customers
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from activation import folder_exchange
 from activation.destination import SegmentList
 from activation.list_files import COLUMNS, read_lists, write_lists
-from activation.sync import plan_destination, push_destination, write_night_lists
+from activation.sync import plan_destination, push_destination
 from regulars.errors import GuardStopped, InputError
 
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
@@ -68,7 +71,7 @@ def test_any_cell_round_trips_and_none_is_a_live_formula(ids: list[str], offer: 
         write_lists(night, D1, "m1", LIST, pa.Table.from_pylist(records, schema=ROWS))
         read = rows_of(night / "loyal.csv")
         raw = (night / "loyal.csv").read_bytes().decode()
-        assert read_lists(night)["loyal"].to_pylist() == sorted(ids, key=str.encode)
+        assert read_lists(night)["loyal"]["customer_id"].to_pylist() == sorted(ids, key=str.encode)
     assert [row["customer_id"] for row in read] == [_shown(one) for one in sorted(ids, key=str.encode)]
     for row in read:
         assert row["offer"] == _shown(offer)
@@ -193,8 +196,10 @@ def test_killed_while_writing(folder_shop: ActivationHome, monkeypatch: pytest.M
     assert folder_shop.syncs(D2, "lists")["loyal"]["entered_count"] == 1
 
 
-@pytest.mark.parametrize("last_rename", [1, 2])
-def test_killed_while_replacing_a_night(folder_shop: ActivationHome, monkeypatch: pytest.MonkeyPatch, last_rename: int) -> None:
+@pytest.mark.parametrize("last_rename", [1, 2, 3])
+def test_killed_while_replacing_a_night_where_folders_cannot_be_exchanged(
+    folder_shop: ActivationHome, monkeypatch: pytest.MonkeyPatch, last_rename: int
+) -> None:
     folder_shop.night(D1, Night({"loyal": customers(300), "follow_up": []}))
     send(folder_shop, D1)
     folder_shop.night(D1, Night({"loyal": customers(301), "follow_up": []}))
@@ -208,6 +213,7 @@ def test_killed_while_replacing_a_night(folder_shop: ActivationHome, monkeypatch
         return rename(path, target)
 
     with monkeypatch.context() as patch:
+        patch.setattr(folder_exchange, "_exchange", lambda one, other: errno.EINVAL)
         patch.setattr(Path, "rename", dying)
         with pytest.raises(KeyboardInterrupt):
             send(folder_shop, D1)
@@ -216,23 +222,60 @@ def test_killed_while_replacing_a_night(folder_shop: ActivationHome, monkeypatch
     assert sorted(path.name for path in folder_shop.home.lists.iterdir()) == ["2026-03-01", "latest"]
 
 
-def test_an_earlier_night_goes_to_rebuilds(folder_shop: ActivationHome) -> None:
+def test_a_reader_never_finds_half_a_folder(tmp_path: Path) -> None:
+    folder, new = tmp_path / "night", tmp_path / "new"
+    folder.mkdir()
+    (folder / "list").write_text("0")
+    seen: set[str] = set()
+    ended = threading.Event()
+
+    def read() -> None:
+        while not ended.is_set():
+            seen.add((folder / "list").read_text() if (folder / "list").exists() else "none")
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(1, 300):
+        new.mkdir()
+        (new / "list").write_text(str(number))
+        folder_exchange.switch_in(new, folder)
+        (new / "list").unlink()
+        new.rmdir()
+    ended.set()
+    reader.join()
+    assert len(seen) > 1
+    assert "none" not in seen
+
+
+def test_only_folders_of_our_own_are_removed(folder_shop: ActivationHome) -> None:
+    """`keep_nights` is 2 here, and a person may keep something beside our folders, or in them."""
+    lists = folder_shop.home.lists
+    for name in ("1999-12-31", "2000-01-01"):
+        (lists / name).mkdir(parents=True)
+    (lists / "2000-01-01" / "manifest.json").write_text('{"as_of": "2000-01-01", "files": {}}')
+    (lists / "2000-01-01" / "notes.txt").write_text("ours")
+    for day in range(5):
+        folder_shop.night(D1 + timedelta(days=day), Night({"loyal": customers(3), "follow_up": []}))
+        send(folder_shop, D1 + timedelta(days=day))
+        if day == 1:
+            (lists / "2026-03-02" / "notes.txt").write_text("ours")
+    assert sorted(path.name for path in lists.iterdir()) == [
+        *("1999-12-31", "2000-01-01", "2026-03-02"),
+        *("2026-03-04", "2026-03-05", "latest"),
+    ]
+
+
+def test_an_earlier_night_is_not_sent(folder_shop: ActivationHome) -> None:
     folder_shop.night(D2, Night({"loyal": customers(3), "follow_up": []}))
     folder_shop.night(D1, Night({"loyal": customers(2), "follow_up": []}))
     send(folder_shop, D2)
-    send(folder_shop, D1)
+    for work in (plan_destination, push_destination):
+        with pytest.raises(InputError, match="retention_backfill"):
+            work(folder_shop.home, D1, "night", "lists")
+        with pytest.raises(GuardStopped, match="is past"):
+            work(folder_shop.home, D1, "training", "lists")
     assert not (folder_shop.home.lists / "2026-03-01").exists()
-    assert len(rows_of(folder_shop.home.rebuilds / "2026-03-01" / "loyal.csv")) == 2
-    assert "nothing was sent" in summary(folder_shop)
-
-
-def test_lists_by_themselves_are_the_same_bytes(folder_shop: ActivationHome) -> None:
-    folder_shop.night(D1, Night({"loyal": customers(3), "follow_up": customers(2)}, expires_on=D1 + timedelta(days=3)))
-    write_night_lists(folder_shop.home, D1, "night")
-    assert not folder_shop.home.lists.exists()
-    send(folder_shop, D1)
-    for name in ("loyal.csv", "follow_up.csv", "manifest.json"):
-        assert (folder_shop.home.rebuilds / "2026-03-01" / name).read_bytes() == (folder_shop.home.lists / "latest" / name).read_bytes()
+    assert (folder_shop.home.lists / "latest").resolve().name == "2026-03-02"
 
 
 def test_a_night_that_was_not_scored(folder_shop: ActivationHome) -> None:

@@ -11,6 +11,7 @@ import pyarrow
 import pytest
 
 from regulars import tables
+from tests.dbt.compiled_project import CompiledProject, models_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt"
@@ -45,7 +46,7 @@ class ScratchWarehouse:
     def __init__(self, path: Path, project: DbtProject):
         self.path = path
         self.project = project
-        self.inputs = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS)
+        self.inputs = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS, tables.STAGED_ROWS)
         with duckdb.connect(str(path)) as connection:
             for table in self.inputs:
                 columns = ", ".join(
@@ -70,16 +71,17 @@ class ScratchWarehouse:
     def set_parameters(self, **parameters: Any) -> None:
         self.replace(tables.PARAMETERS, [DEFAULT_PARAMETERS | parameters])
 
-    def set_as_of_dates(self, dates: Iterable[tuple[Any, Any, str]]) -> None:
+    def set_as_of_dates(self, dates: Iterable[tuple[Any, ...]]) -> None:
         names = tables.AS_OF_DATES.column_names
-        self.replace(tables.AS_OF_DATES, [dict(zip(names, date, strict=True)) for date in dates])
+        self.replace(tables.AS_OF_DATES, [dict(zip(names, date, strict=False)) for date in dates])
 
-    def dbt(self, *arguments: str) -> list[Any]:
-        return self.project.invoke(self.path, *arguments)
+    def dbt(self, *arguments: str, changes_only: bool = False) -> list[Any]:
+        """Run dbt on everything that stands in raw, or on what is not in control.staged_rows."""
+        return self.project.invoke(self.path, *arguments, *([] if changes_only else ["--full-refresh"]))
 
-    def build(self, *arguments: str) -> list[Any]:
+    def build(self, *arguments: str, changes_only: bool = False) -> list[Any]:
         """What a night runs."""
-        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments)
+        return self.dbt("build", "--exclude-resource-type", "unit_test", *arguments, changes_only=changes_only)
 
 
 class DbtProject:
@@ -119,6 +121,14 @@ class DbtProject:
 @pytest.fixture(scope="session")
 def dbt_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
     return DbtProject(tmp_path_factory.mktemp("dbt-target"))
+
+
+@pytest.fixture(scope="session")
+def compiled_project(dbt_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
+    """All that the features are made from."""
+    warehouse = ScratchWarehouse(tmp_path_factory.mktemp("compiled") / "warehouse.duckdb", dbt_project)
+    results = warehouse.dbt("compile", "--select", "+customer_features")
+    return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), "customer_features"))
 
 
 @pytest.fixture

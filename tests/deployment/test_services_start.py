@@ -108,9 +108,10 @@ def postgres(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     control = {"bin_path": server.bin_path, "user": server.system_user}
     pgexec("pg_ctl", ("-w", "-o", options, "-l", str(data / "log"), "-D", str(data), "start"), timeout=30, **control)
     try:
-        script = next(m["source"] for m in service["volumes"] if m["target"].startswith("/docker-entrypoint-initdb.d/"))
+        scripts = sorted(m["source"] for m in service["volumes"] if m["target"].startswith("/docker-entrypoint-initdb.d/"))
         psql = [str(server.bin_path / "psql"), "--no-psqlrc", "-h", str(data), "-p", str(port), "-U", "postgres", "-d", "postgres"]
-        subprocess.run([*psql, "-f", str(ROOT / script)], env={**os.environ, "REGULARS_SECRETS": str(folder / "secrets")}, check=True)
+        for script in scripts:
+            subprocess.run([*psql, "-f", str(ROOT / script)], env={**os.environ, "REGULARS_SECRETS": str(folder / "secrets")}, check=True)
         health = subprocess.run(
             [str(server.bin_path / service["healthcheck"]["test"][1]), *service["healthcheck"]["test"][2:]], check=False
         )
@@ -203,7 +204,7 @@ def _hold_to_what_the_file_promises(folder: Path, postgres: int, services: dict[
     headers = {"Authorization": f"Bearer {given.json()['access_token']}"}
     assert httpx.get(f"{address}/api/v2/config", headers=headers, timeout=10).status_code == 403
     dags = httpx.get(f"{address}/api/v2/dags", headers=headers, timeout=10).json()["dags"]
-    assert {dag["dag_id"] for dag in dags} <= {"retention_nightly", "retention_training"}
+    assert {dag["dag_id"] for dag in dags} <= {"retention_nightly", "retention_training", "retention_backfill"}
     pools = httpx.get(f"{address}/api/v2/pools", headers=headers, timeout=10).json()["pools"]
     assert {"warehouse_writer": 1}.items() <= {pool["name"]: pool["slots"] for pool in pools}.items()
 
@@ -219,10 +220,15 @@ def _hold_to_what_the_file_promises(folder: Path, postgres: int, services: dict[
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(host="127.0.0.1", port=postgres, user="airflow", dbname="airflow", password="airflow")
 
+    # So do the tasks in the warehouse, where the shop asks for it.
+    (folder / "shop/config/warehouse.yml").write_text("engine: postgres\n")
+    code = "from regulars.home import Home; from regulars.warehouse import open_warehouse; open_warehouse(Home.from_environment())"
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=_environment(services["scheduler"], folder), check=True)
+
     # No secret reached a log, an environment or a list of arguments; no file is open to others.
     secrets = [
         (folder / "secrets" / name).read_text().strip()
-        for name in ("airflow_database_password", "admin_password", "jwt_secret", "fernet_key")
+        for name in ("airflow_database_password", "warehouse_password", "admin_password", "jwt_secret", "fernet_key")
     ]
     logs = "".join(log.read_text(errors="replace") for log in folder.glob("*.log"))
     for process in psutil.process_iter():

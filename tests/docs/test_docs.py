@@ -12,6 +12,7 @@ import pytest
 from activation.destination import load_destination
 from ingestion.extraction import extract_source
 from ingestion.landing import land_source
+from ingestion.source import load_sources
 from regulars.home import Home
 from regulars.new_home import write_home
 from regulars.segment import load_segments
@@ -88,3 +89,15 @@ def test_the_mailchimp_page_shows_a_destination_that_can_be_used(tmp_path: Path)
     settings = load_destination(Home.at(folder), "newsletter").settings
     assert settings.connection == "mailchimp"
     assert list(settings.secret_variables().values()) == ["MAILCHIMP_API_KEY"]
+
+
+def test_the_s3_page_shows_what_can_be_used(tmp_path: Path) -> None:
+    folder = tmp_path / "my-shop"
+    write_home(folder)
+    for name, block in zip(("sources", "destinations", "prediction"), _blocks("docs/how-to/s3.md", "yaml"), strict=True):
+        (folder / "config" / f"{name}.yml").write_text(block, encoding="utf-8")
+    home = Home.at(folder)
+    settings = HomeSettings(home)
+    assert [table.name for table in load_sources(home, settings.shop)["shop"].tables] == ["customers", "orders"]
+    assert load_destination(home, "bucket").settings.segments is None
+    assert settings.prediction.registry.path == "s3://my-shop-models/regulars"

@@ -315,15 +315,15 @@ def test_amount_of_many_digits_is_exact(shop: IngestionHome) -> None:
 
 def test_file_that_grows_while_it_is_read(shop: IngestionHome, monkeypatch: pytest.MonkeyPatch) -> None:
     path = shop.write("orders.csv", between())
-    from ingestion.sources import files
+    from ingestion.tabular import file_search
 
     def grows(file: Path) -> str:
         before = fingerprint(file)
         path.write_bytes(path.read_bytes() + b"10,ida,2026-02-10,5\n")
         return before
 
-    fingerprint = files.fingerprint
-    monkeypatch.setattr(files, "fingerprint", grows)
+    fingerprint = file_search.fingerprint
+    monkeypatch.setattr(file_search, "fingerprint", grows)
     with pytest.raises(TryAgain, match=r"orders\.csv of the source shop changed while it was read; wait until it is complete"):
         shop.run()
     monkeypatch.undo()

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 import stat
 from datetime import date
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from regulars.home import Home
-from regulars.sample_shop_home import export_sample_shop
+from regulars.progress import failure_file
 from regulars.segment import load_segments
+from regulars.state import State
 from regulars.warehouse import open_warehouse
 from regulars.warehouse.duckdb import connect
 from tests.night.conftest import CUSTOMERS, FIRST_NIGHT, SECOND_NIGHT, RunDag, tree
+from tests.postgres_server import PostgresServer
 
 ADDRESS = re.compile(rb"[a-z0-9._+-]+@example\.(?:com|org)")
 
@@ -84,19 +87,6 @@ def test_the_same_night_again_changes_nothing(home: Home, run_dag: RunDag) -> No
     assert (home.reports / "latest.html").read_bytes() == report
 
 
-def test_the_next_night_sends_what_changed_and_an_earlier_one_sends_nothing(home: Home, run_dag: RunDag) -> None:
-    export_sample_shop(home, SECOND_NIGHT, CUSTOMERS)
-    assert run_dag("retention_nightly", SECOND_NIGHT) == "success"
-    moved = _rows(home, f"select sum(entered_count), sum(left_count) from activation.syncs where as_of_date = date '{SECOND_NIGHT}'")[0]
-    total = _rows(home, f"select count(*) from segments.segment_memberships where as_of_date = date '{SECOND_NIGHT}'")[0][0]
-    assert 0 < int(str(moved[0])) < 0.2 * int(str(total))
-    assert (home.lists / "latest").resolve().name == SECOND_NIGHT.isoformat()
-    lists = tree(home.lists)
-    assert run_dag("retention_nightly", FIRST_NIGHT) == "success"
-    assert tree(home.lists) == lists
-    assert tree(home.rebuilds / FIRST_NIGHT.isoformat()) == tree(home.lists / FIRST_NIGHT.isoformat())
-
-
 @pytest.mark.parametrize(
     ("table", "spoil"),
     [
@@ -139,5 +129,65 @@ def test_features_that_look_like_an_accident_stop_at_the_gate(home: Home, run_da
     assert tree(home.lists) == lists
 
 
+def test_a_plan_that_looks_like_an_accident_ends_a_night_within_one_process(
+    home: Home, run_dag: RunDag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGULARS_PROGRESS", str(tmp_path / "progress"))
+    (tmp_path / "progress").touch()
+    (home.config / "segments" / "dormant.yml").unlink()
+    lists = tree(home.lists)
+    assert run_dag("retention_nightly", FIRST_NIGHT) == "failed"
+    assert tree(home.lists) == lists
+    failure = json.loads(failure_file(tmp_path / "progress").read_text())
+    assert failure["exit_code"] == 3
+    assert "its segment is not in the catalogue any more" in failure["message"]
+    assert "python -m activation approve" in failure["message"]
+
+
 def test_nights_are_dated(home: Home) -> None:
     assert _rows(home, "select as_of_date from control.nights") == [(date(2025, 6, 30),)]
+
+
+def test_a_night_on_postgres_writes_the_same_lists(
+    finished_home: Home,
+    airflow_home: Home,
+    run_dag: RunDag,
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same shop, model and secrets of a person's pseudonym and arm; the address comes from an Airflow connection."""
+    shop = Home.at(shutil.copytree(finished_home.config, tmp_path / "shop" / "config").parent)
+    shutil.copytree(finished_home.var / "sample_shop", shop.var / "sample_shop")
+    shutil.copytree(finished_home.models, shop.models)
+    shop.private_folder(shop.state.parent)
+    shutil.copy(finished_home.state.parent / "pseudonym.key", shop.state.parent)
+    with State(finished_home.state).connection() as connection:
+        salt = connection.execute("select value from home_keys where name = 'control_salt'").fetchone()[0]
+    with State(shop.state).transaction() as connection:
+        connection.execute("insert into home_keys values ('control_salt', ?)", [salt])
+    url = postgres_server.use_for(shop).warehouse_url or ""
+    (shop.config / "warehouse.yml").write_text("engine: postgres\nconnection: warehouse\n")
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", url.replace("postgresql", "generic"))
+    monkeypatch.setenv("REGULARS_HOME", str(shop.path))
+
+    assert run_dag("retention_nightly", FIRST_NIGHT) == "success"
+
+    assert tree(shop.lists) == tree(finished_home.lists)
+    for table, key in (
+        ("features.customer_features", "customer_id"),
+        ("scores.customer_scores", "customer_id"),
+        ("segments.segment_memberships", "segment, customer_id"),
+        ("segments.plays", "channel, customer_id"),
+    ):
+        query = f"select * from {table} where as_of_date = date '{FIRST_NIGHT}' order by {key}"
+        rows = postgres_server.administer(query, url.rsplit("/", 1)[1])
+        assert rows == _rows(finished_home, query), table
+        assert rows
+    assert not shop.warehouse.exists()
+    for folder in (shop.path, airflow_home.path):
+        assert not [name for name, content in tree(folder).items() if postgres_server.password.encode() in content]
+    # What dbt built is fenced too.
+    for role, table in (("scorer", "private.stg_customers"), ("reader", "private.stg_customers"), ("activator", "private.stg_accounts")):
+        granted = f"select has_table_privilege('regulars_{role}', '{table}', 'select')"
+        assert postgres_server.administer(granted, url.rsplit("/", 1)[1]) == [(False,)]

@@ -1,46 +1,40 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pytest
 
-from quality.profile import PROFILE_TABLE
+from quality.gate import check_features, check_raw, check_scores
 from regulars.home import Home
-from regulars.warehouse import open_warehouse
+from regulars.warehouse import Warehouse
+from tests.quality.gate_shop import TONIGHT, build_shop, nights_until, spoilable
 
-Rows = list[dict[str, Any]]
-SCHEMA = pa.schema(
-    [("as_of_date", pa.date32()), ("column_name", pa.string()), ("rows_count", pa.int64())]
-    + [(name, pa.float64()) for name in ("null_share", "min", "max", "mean", "p05", "p50", "p95")]
-    + [("distinct_count", pa.int64())]
-)
-SQL_TYPES = {pa.date32(): "date", pa.string(): "varchar", pa.int64(): "bigint", pa.float64(): "double"}
+CUSTOMERS = 5_000
+
+
+@pytest.fixture(scope="session")
+def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Three nights; the gates have let the first two pass."""
+    home = build_shop(tmp_path_factory.mktemp("shop"), CUSTOMERS, 3)
+    for night in nights_until(TONIGHT, 3)[:2]:
+        check_raw(home, night)
+        check_features(home, night)
+        check_scores(home, night)
+    return home
+
+
+@pytest.fixture(scope="session")
+def spoiled_warehouse(built_shop: Home, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    copy = tmp_path_factory.mktemp("spoiled") / "home"
+    shutil.copytree(built_shop.path, copy)
+    with spoilable(Home.at(copy)) as warehouse:
+        yield warehouse
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "shop.yml").write_text("name: The Gift Shop\ntime_zone: Europe/London\ncurrency: GBP\n")
-    (tmp_path / "config" / "prediction.yml").write_text("churn_horizon_days: 90\n")
-    return Home.at(tmp_path)
-
-
-@pytest.fixture
-def fill_profile(home: Home) -> Callable[[date, Rows], None]:
-    """Replaces the profile of one night, as dbt would."""
-
-    def fill(as_of: date, rows: Rows) -> None:
-        with open_warehouse(home) as warehouse:
-            columns = ", ".join(f"{field.name} {SQL_TYPES[field.type]}" for field in SCHEMA)
-            warehouse.execute("create schema if not exists quality")
-            warehouse.execute(f"create table if not exists {PROFILE_TABLE} ({columns})")
-            warehouse.execute(f"delete from {PROFILE_TABLE} where as_of_date = ?", [as_of])
-            for row in rows:
-                values = [row.get(field.name) for field in SCHEMA]
-                warehouse.execute(f"insert into {PROFILE_TABLE} values ({', '.join('?' * len(SCHEMA))})", values)
-
-    return fill
+def shop(built_shop: Home, tmp_path: Path) -> Home:
+    """A copy of one's own."""
+    shutil.copytree(built_shop.path, tmp_path / "home")
+    return Home.at(tmp_path / "home")

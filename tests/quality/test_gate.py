@@ -1,139 +1,149 @@
-"""The gate as a night runs it, with the library at work."""
+"""The gates as a night runs them."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
 from datetime import date, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
-from quality.feature_suite import feature_suite
-from quality.gate import check_features
+from quality.acceptance import accept
+from quality.baseline import last_passed_night
+from quality.gate import check_features, check_raw, check_scores
 from quality.limits import GateLimits, load_limits
+from quality.profile import Profile
+from quality.rule import Rule
 from quality.suite_run import run_suite
 from regulars.errors import ConfigurationError, GateFailed
 from regulars.home import Home
 from regulars.warehouse import open_warehouse
-from tests.quality.conftest import Rows
-from tests.quality.feature_mutants import mutants
-from tests.quality.feature_tables import good_features, profile_rows
-from tests.quality.test_feature_suite import BEFORE, MUTANTS, broken, profile
+from tests.quality.gate_shop import TONIGHT, nights_until
 
-TONIGHT = date(2011, 9, 10)
-Fill = Callable[[date, Rows], None]
-
-SOME_MUTANTS = (
-    "emptied",
-    "money in pence",
-    "all gaps lost",
-    "orders_90d_count negative in one row",
-    "historic_value infinite in one row",
-    "usual_gap_days nulled",
-    "refunds_count not built",
-)
+FIRST, SECOND, _ = nights_until(TONIGHT, 3)
+YESTERDAY = TONIGHT - timedelta(days=1)
+ADDRESS = re.compile(r"[a-z0-9._+-]+@[a-z0-9.]+")
 
 
-def results(home: Home, as_of: date = TONIGHT) -> list[tuple[str, str, bool, str]]:
+def run(home: Home, sql: str) -> None:
     with open_warehouse(home) as warehouse:
-        columns = "expectation, column_name, is_met, observed"
-        return warehouse.rows(f"select {columns} from quality.gate_results where as_of_date = ? order by {columns}", [as_of])
+        warehouse.execute(sql)
 
 
-def test_the_library_judges_every_rule_as_plain_comparison_does() -> None:
-    for name in (*SOME_MUTANTS, None):
-        mutate = MUTANTS[name] if name else lambda table: table
-        tonight = profile(mutate(good_features()))
-        rules = feature_suite(tonight, BEFORE, GateLimits())
-        findings = run_suite(rules, tonight.frame(sorted({(rule.column, rule.statistic) for rule in rules})))
-        assert all(finding.is_evaluated for finding in findings)
-        assert [finding.rule for finding in findings] == rules
-        assert [finding.rule for finding in findings if not finding.is_met] == broken(rules, tonight), name
+def passed(home: Home, before: date) -> date | None:
+    with open_warehouse(home) as warehouse:
+        night = last_passed_night(warehouse, before)
+    return night.as_of if night else None
 
 
-def test_a_frame_without_its_row_breaks_every_rule() -> None:
-    tonight = profile(good_features())
-    rules = feature_suite(tonight, None, GateLimits())
-    frame = tonight.frame(sorted({(rule.column, rule.statistic) for rule in rules}))
+def test_a_good_night_passes_and_is_the_measure_of_the_next(shop: Home) -> None:
+    assert passed(shop, FIRST) is None
+    assert passed(shop, TONIGHT) == SECOND
+    for check in (check_raw, check_features):
+        check(shop, TONIGHT)
+    assert passed(shop, TONIGHT + timedelta(days=1)) == SECOND, "a night counts when it has passed all gates"
+    check_scores(shop, TONIGHT)
+    assert passed(shop, TONIGHT + timedelta(days=1)) == TONIGHT
+
+
+def test_a_red_gate_says_what_where_and_what_to_do_and_a_person_can_accept_it(shop: Home) -> None:
+    run(shop, f"delete from staging.stg_orders where ordered_date = date '{YESTERDAY}'")
+    with pytest.raises(GateFailed) as failure:
+        check_raw(shop, TONIGHT)
+    message = str(failure.value)
+    assert failure.value.exit_code == 3
+    assert re.search(rf"orders: placed on {YESTERDAY} is 0, expected between \d+ and [\d,]+; Mondays had a median of \d+ orders", message)
+    assert "yesterday's lists stand" in message
+    assert f"{SECOND}, the last night that passed" in message
+    assert not ADDRESS.search(message)
+    assert passed(shop, TONIGHT + timedelta(days=1)) == SECOND
+    told = re.search(r"quality accept ([0-9a-f]{16})", message)
+    assert told
+
+    with pytest.raises(ConfigurationError, match=re.escape(f"(raw, {TONIGHT})")):
+        accept(shop, "0123456789abcdef")
+    accept(shop, told[1])
+    check_raw(shop, TONIGHT)
+    assert outcomes(shop) >= {"accepted"}
+
+    run(shop, "delete from staging.stg_orders where net_revenue > 60")
+    with pytest.raises(GateFailed, match=r"quality accept"):
+        check_raw(shop, TONIGHT)
+
+
+def outcomes(home: Home) -> set[str]:
+    with open_warehouse(home) as warehouse:
+        return {row[0] for row in warehouse.rows("select distinct outcome from quality.gate_results where as_of_date = ?", [TONIGHT])}
+
+
+def test_what_can_never_be_right_cannot_be_accepted(shop: Home) -> None:
+    run(shop, f"update scores.customer_scores set churn_probability = 1.5 where as_of_date = date '{TONIGHT}'")
+    with pytest.raises(GateFailed, match="a person cannot accept it") as failure:
+        check_scores(shop, TONIGHT)
+    assert "customer_scores.churn_probability: max is 1.5, expected between 0 and 1; a probability lies between 0 and 1" in str(
+        failure.value
+    )
+
+
+def test_a_home_says_what_it_allows(shop: Home) -> None:
+    assert load_limits(shop) == GateLimits()
+    file = shop.config / "quality.yml"
+    file.write_text(f"quiet_dates: [{YESTERDAY}]\n")
+    run(shop, f"delete from staging.stg_orders where ordered_date = date '{YESTERDAY}'")
+    run(shop, f"delete from staging.stg_order_lines where known_at > timestamp '{YESTERDAY}'")
+    check_raw(shop, TONIGHT)
+    file.write_text("quiet_date: []\n")
+    with pytest.raises(ConfigurationError, match="did you mean 'quiet_dates'"):
+        load_limits(shop)
+
+
+def test_a_night_that_was_not_built_is_stopped(shop: Home) -> None:
+    never = TONIGHT + timedelta(days=1)
+    with pytest.raises(GateFailed, match="staging has not been built"):
+        check_raw(shop, never)
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert tag not in ("script", "img", "link", "iframe")
+        self.targets += [value or "" for name, value in attrs if name in ("href", "src", "action")]
+
+
+def test_the_data_docs_hold_figures_and_no_person_and_fetch_nothing(built_shop: Home) -> None:
+    folder = built_shop.var / "data_docs"
+    assert {file.name for file in folder.iterdir()} == {"index.html", f"{FIRST}.html", f"{SECOND}.html"}
+    page = (folder / f"{SECOND}.html").read_text()
+    with open_warehouse(built_shop) as warehouse:
+        people = warehouse.rows("select email, last_name, account_id from private.customers where email is not null limit 300")
+    words = set(re.findall(r"[\w.@+-]+", page))
+    assert not words & {value for row in people for value in row if value}
+    assert not ADDRESS.search(page)
+    assert "placed_in_7_days" in page
+    for file in folder.iterdir():
+        links = Links()
+        links.feed(file.read_text())
+        assert all(target.startswith("#") or (folder / target).exists() for target in links.targets)
+        assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_rule_whose_figure_is_missing_or_doubled_is_broken() -> None:
+    rules = [Rule("orders", "*", "rows_count", 1, 9, "there are orders"), Rule("orders", "*", "psi", 0, 1, "spread")]
+    frame = Profile(TONIGHT, {("orders", "*", "rows_count"): 5.0}).frame([rule.key for rule in rules])
+    assert [finding.is_met for finding in run_suite(rules, frame)] == [True, False]
     assert not any(finding.is_met for finding in run_suite(rules, frame.iloc[:0]))
     assert not any(finding.is_met for finding in run_suite(rules, frame.iloc[[0, 0]]))
+    unevaluated = run_suite(rules, frame.drop(columns="orders.*.psi"))
+    assert [finding.is_met for finding in unevaluated] == [True, False]
 
 
-def test_a_column_that_the_frame_lacks_breaks_its_rules_alone() -> None:
-    tonight = profile(good_features())
-    rules = feature_suite(tonight, None, GateLimits())
-    frame = tonight.frame(sorted({(rule.column, rule.statistic) for rule in rules})).drop(columns="orders_count.min")
-    assert {(f.rule.column, f.rule.statistic) for f in run_suite(rules, frame) if not f.is_met} == {("orders_count", "min")}
-
-
-def test_a_good_night_passes_and_is_written_down_twice_alike(home: Home, fill_profile: Fill) -> None:
-    fill_profile(TONIGHT, profile_rows(good_features(), TONIGHT))
-    check_features(home, TONIGHT, "night")
-    first = results(home)
-    assert len(first) > 200
-    assert all(is_met for _, _, is_met, _ in first)
-    check_features(home, TONIGHT, "night")
-    assert results(home) == first
-
-
-def test_a_bad_night_is_stopped_by_name_and_is_no_measure_for_the_next(home: Home, fill_profile: Fill) -> None:
-    nights = [TONIGHT + timedelta(days=number) for number in range(3)]
-    good = good_features()
-    fill_profile(nights[0], profile_rows(good, nights[0]))
-    check_features(home, nights[0], "night")
-
-    fill_profile(nights[1], profile_rows({name: values[:200] for name, values in good.items()}, nights[1]))
-    with pytest.raises(GateFailed) as failure:
-        check_features(home, nights[1], "night")
-    message = str(failure.value)
-    assert "the whole table: rows is 200, expected between 392 and 600" in message
-    assert "nothing was sent" in message
-    assert f"{nights[0]}, the last night that passed" in message
-    assert "config/quality.yml" in message
-    assert failure.value.exit_code == 3
-    unmet = [name for name, column, is_met, _ in results(home, nights[1]) if not is_met and column == ""]
-    assert unmet == ["rows: the customers since the last passed night"]
-
-    fill_profile(nights[2], profile_rows(good, nights[2]))
-    check_features(home, nights[2], "night")
-
-
-def test_an_empty_night_is_stopped(home: Home, fill_profile: Fill) -> None:
-    fill_profile(TONIGHT, profile_rows(dict(mutants())["emptied"](good_features()), TONIGHT))
-    with pytest.raises(GateFailed, match=r"rows is 0, expected at least 1; there are customers"):
-        check_features(home, TONIGHT, "night")
-
-
-def test_a_night_that_dbt_has_not_profiled_is_stopped(home: Home, fill_profile: Fill) -> None:
-    with pytest.raises(GateFailed, match="does not exist"):
-        check_features(home, TONIGHT, "night")
-    fill_profile(TONIGHT, [])
-    with pytest.raises(GateFailed, match="rows is missing, expected at least 1"):
-        check_features(home, TONIGHT, "night")
-
-
-def test_a_profile_with_two_rows_for_a_column_is_stopped(home: Home, fill_profile: Fill) -> None:
-    rows = profile_rows(good_features(), TONIGHT)
-    fill_profile(TONIGHT, [*rows, rows[3]])
-    with pytest.raises(GateFailed, match="holds days_since_last_order more than once"):
-        check_features(home, TONIGHT, "night")
-
-
-def test_the_library_makes_no_analytics_and_no_file(home: Home, fill_profile: Fill, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "True")
-    fill_profile(TONIGHT, profile_rows(good_features(), TONIGHT))
-    monkeypatch.chdir(home.path)
-    check_features(home, TONIGHT, "night")
+def test_the_library_makes_no_analytics_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_suite([Rule("t", "c", "s", 0, 1, "p")], Profile(TONIGHT, {("t", "c", "s"): 1.0}).frame([("t", "c", "s")]))
     assert os.environ["GX_ANALYTICS_ENABLED"] == "False"
-    assert {path.name for path in home.path.iterdir()} == {"config", "var"}
-    assert {path.name for path in home.var.iterdir()} <= {"warehouse.duckdb", "warehouse.duckdb.wal", "warehouse.lock", "state", "spill"}
-
-
-def test_limits_come_from_the_home(home: Home) -> None:
-    assert load_limits(home) == GateLimits()
-    file = home.config / "quality.yml"
-    file.write_text("customers_shrink_share: 0.3\n")
-    assert load_limits(home).customers_shrink_share == 0.3
-    file.write_text("customers_shrink: 0.3\n")
-    with pytest.raises(ConfigurationError, match="did you mean 'customers_shrink_share'"):
-        load_limits(home)
+    assert not list(tmp_path.iterdir())

@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from regulars.airflow_run import run_dag
-from regulars.errors import GateFailed, TryAgain
+from regulars.airflow_server import stop
+from regulars.errors import GateFailed, TryAgain, Unforeseen
 from regulars.file_lock import FileLock
 from regulars.home import Home
+from regulars.process import identity
 from regulars.run import close_run, open_run, resume_run, step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,8 +81,9 @@ def test_a_failed_step_keeps_its_reason_and_exit_code(home: Home) -> None:
 
 
 def test_a_foreign_error_is_recorded_without_its_text(home: Home) -> None:
-    with pytest.raises(ValueError), step(home, "load", "night", MONDAY):
+    with pytest.raises(Unforeseen, match=r"ValueError at test_run.py") as failure, step(home, "load", "night", MONDAY):
         raise ValueError("anna@example.com is odd")
+    assert "anna" not in "".join(traceback.format_exception(failure.value)).replace('raise ValueError("anna@example.com is odd")', "")
     run = resume_run(home, "night", MONDAY)
     with run.state.connection() as connection:
         summary = connection.execute("select summary from steps").fetchone()["summary"]
@@ -100,3 +104,33 @@ def test_a_night_started_beside_another_leaves_its_log_alone(home: Home) -> None
     with FileLock(home.var / "run.lock", purpose="the home"), pytest.raises(TryAgain, match="in use by process"):
         run_dag(home, "night", MONDAY)
     assert log.read_text() == "of the night at work"
+
+
+def test_airflow_is_ended_and_a_stranger_with_its_number_is_not(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    file = home.private_folder(home.var / "airflow") / "standalone.pid"
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        file.write_text(f"{other.pid}@12345 http://127.0.0.1:8080")
+        stop(home)
+        assert other.poll() is None
+        file.write_text(f"{identity(other.pid)} http://127.0.0.1:8080")
+        stop(home)
+        assert other.wait(timeout=10) == -signal.SIGTERM
+    assert capsys.readouterr().out.splitlines() == ["Airflow is not running.", "Airflow has ended."]
+
+
+def test_dbt_holds_the_warehouse_when_the_process_that_started_it_has_died(home: Home, tmp_path: Path) -> None:
+    program = (
+        "import subprocess, sys; from pathlib import Path; from regulars.file_lock import FileLock\n"
+        f"with FileLock(Path({str(tmp_path / 'lock')!r}), purpose='it') as lock:\n"
+        "    child = subprocess.Popen(['sleep', '60'], pass_fds=[lock.descriptor]); print(child.pid, flush=True); child.wait()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    orphan = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    with pytest.raises(TryAgain, match="in use"):
+        FileLock(tmp_path / "lock", purpose="it").acquire()
+    os.kill(orphan, signal.SIGKILL)
+    FileLock(tmp_path / "lock", purpose="it", wait_seconds=5).acquire()

@@ -42,6 +42,15 @@ def test_a_rule_means_in_the_warehouse_what_it_says(column: str, operator: str, 
         assert found == {">": 1, "<=": 2, "=": 1, "<>": 2}[operator]
 
 
+def test_a_quotient_is_a_fraction_and_by_zero_it_is_unknown(postgres_server) -> None:
+    rule = SegmentRule("orders_90d_count / orders_count >= 0.5").sql()
+    customers = "(values (1, 2), (1, 3), (1, 0)) as customers (orders_90d_count, orders_count)"
+    count = f"select count(*) from {customers} where {rule}"
+    with connect() as connection:
+        assert connection.execute(count).fetchall() == [(1,)]
+    assert postgres_server.administer(count) == [(1,)]
+
+
 @given(st.text(max_size=60))
 def test_no_text_gets_past_the_check_as_anything_but_a_predicate(text: str) -> None:
     try:

@@ -75,7 +75,7 @@ def fill(home: Home, customers: int = 3_000, seed: int = 5) -> None:
             warehouse,
             tables.GATE_RESULTS,
             as_of_date=[TONIGHT] * 3,
-            gate=["features"] * 3,
+            gate=["raw", "features", "scores"],
             expectation=["rows: there are customers", "customers: one row per customer", "null share: a required column holds no null"],
             column_name=["", "", "orders_count"],
             is_met=[True] * 3,

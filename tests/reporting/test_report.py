@@ -159,7 +159,7 @@ def test_an_empty_warehouse_gives_a_page_that_says_why(empty_home: Home) -> None
         "The orders of this night are not at hand: the features were last built for another date.",
         "Nothing was sent",
         "No source has been read up to this night.",
-        "Gate not run",
+        "Gates not run",
     ):
         assert sentence in text
 
@@ -168,16 +168,25 @@ def test_a_stopped_night_says_what_stopped_it(home: Home) -> None:
     night = TONIGHT + timedelta(days=1)
     with open_warehouse(home) as warehouse:
         warehouse.execute(
-            "insert into quality.gate_results values (?, 'features', 'rows: there are customers', '', false, 'is 0, expected at least 1')",
+            "insert into quality.gate_results (as_of_date, gate, expectation, column_name, is_met, observed, table_name, outcome) values "
+            "(?, 'features', 'rows: there are customers', '', false, 'is 0, expected at least 1', 'customer_features', 'broken')",
             [night],
         )
     text = text_of(html(home, night))
     assert "✗ stopped the night, 1 of 1 expectations not met" in text
-    assert "the whole table rows: there are customers is 0, expected at least 1" in text
+    assert "customer_features rows: there are customers is 0, expected at least 1" in text
     assert "Nothing was sent: the gate stopped the night" in text
     assert "Nobody was scored on this night" in text
     assert "No lists were made on this night; those of the last one stand." in text
     assert "0 – – €0 €0 –" in text, "nobody leaves a list that was not made"
+
+
+def test_a_night_that_ended_between_two_gates_has_not_passed_them(home: Home) -> None:
+    with open_warehouse(home) as warehouse:
+        warehouse.execute("delete from quality.gate_results where gate = 'scores'")
+    text = text_of(html(home))
+    assert "2 passed; the night ended before the next one" in text
+    assert "✓ passed" not in text
 
 
 def test_a_first_night_shows_sizes_and_no_movement(home: Home) -> None:

@@ -59,6 +59,5 @@ def test_paths_are_short_where_the_command_was_given(home: Home, monkeypatch: py
 def test_the_lists_that_were_written_last_are_shown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home.path)
     assert summary_lines(home, TONIGHT)[-2] == "Lists   var/lists"
-    for folder in (home.lists, home.rebuilds):
-        Path(folder / "2025-07-01").mkdir(parents=True)
-        assert summary_lines(home, TONIGHT)[-2] == f"Lists   var/{folder.name}/2025-07-01"
+    Path(home.lists / "2025-07-01").mkdir(parents=True)
+    assert summary_lines(home, TONIGHT)[-2] == "Lists   var/lists/2025-07-01"

@@ -4,7 +4,8 @@
         incremental_strategy='delete+insert',
         unique_key='as_of_date',
         on_schema_change='fail',
-        pre_hook="{{ replace_slices() }}"
+        full_refresh=false,
+        pre_hook="{{ replace_slices(\"purpose = 'training'\") }}"
     )
 }}
 

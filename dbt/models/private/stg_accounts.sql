@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_new(source('private', 'customers'), record=['account_id']) }}"
+    )
+}}
+
 with
 
 {{ versions(source('private', 'customers'), record=['account_id']) }},

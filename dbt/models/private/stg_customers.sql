@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_changed(ref('int_changed_customers'), ['customer_id']) }}"
+    )
+}}
+
 with
 
 accounts as (
@@ -6,7 +14,10 @@ accounts as (
 ),
 
 persons as (
-    select * from {{ ref('int_account_persons') }}
+    select * from {{ ref('int_account_persons') }} as persons
+    {%- if changes_only() %}
+        where {{ is_among('persons', ref('int_changed_customers'), ['customer_id']) }}
+    {%- endif %}
 ),
 
 ranked_accounts as (

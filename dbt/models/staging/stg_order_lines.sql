@@ -1,4 +1,10 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_new(source('raw', 'order_lines')) }}"
+    )
+}}
 
 with
 

@@ -1,19 +1,45 @@
-{{ config(materialized='table') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_changed(ref('stg_changed_orders'), ['source', 'order_id']) }}"
+    )
+}}
+
+{%- if changes_only() -%}
+    {%- set changed -%}
+exists (
+    select 1
+    from {{ source('raw', 'orders') }} as same_record
+    where
+        {{ same_record('same_record', 'landed', ['source', 'record_key']) }}
+        and {{ is_among('same_record', ref('stg_changed_orders'), ['source', 'order_id']) }}
+)
+    {%- endset %}
+{%- endif %}
 
 with
 
-{{ versions(source('raw', 'orders')) }},
+{{ versions(source('raw', 'orders'), changed=changed) }},
 
 order_lines as (
-    select * from {{ ref('stg_order_lines') }}
+    select * from {{ ref('stg_order_lines') }} as order_lines
+    {%- if changes_only() %}
+        where {{ is_among('order_lines', ref('stg_changed_orders'), ['source', 'order_id']) }}
+    {%- endif %}
 ),
 
 parameters as (
     select time_zone from {{ source('control', 'parameters') }}
 ),
 
+-- The lines of a source stand for orders until it gives orders.
 sources_with_orders as (
-    select distinct source from {{ source('raw', 'orders') }}
+    select
+        source,
+        min(known_at) as known_at
+    from {{ source('raw', 'orders') }}
+    group by source
 ),
 
 line_totals as (
@@ -51,10 +77,13 @@ headers as (
         known_at,
         superseded_at
     from versions
+    {%- if changes_only() %}
+        where {{ is_among('versions', ref('stg_changed_orders'), ['source', 'order_id']) }}
+    {%- endif %}
     union all
     select
-        source,
-        order_id,
+        line_totals.source,
+        line_totals.order_id,
         null as account_id,
         null as ordered_at,
         null as cancelled_at,
@@ -65,10 +94,11 @@ headers as (
         null as currency,
         null as coupon_code,
         null as items_count,
-        first_known_at as known_at,
-        null as superseded_at
+        line_totals.first_known_at as known_at,
+        sources_with_orders.known_at as superseded_at
     from line_totals
-    where source not in (select sources_with_orders.source from sources_with_orders)
+    left join sources_with_orders on line_totals.source = sources_with_orders.source
+    where sources_with_orders.known_at is null or sources_with_orders.known_at > line_totals.first_known_at
 ),
 
 -- Nearly every order: its lines never changed and were known when the order was.

@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_new(source('raw', 'refunds')) }}"
+    )
+}}
+
 with
 
 {{ versions(source('raw', 'refunds')) }},

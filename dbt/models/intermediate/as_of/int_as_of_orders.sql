@@ -1,10 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ replace_slices() }}",
+        post_hook="{{ keep_slices_of_this_build() }}"
+    )
+}}
+
 with
 
 as_of_dates as (
     select
         as_of_date,
         {{ day_number('as_of_date') }} as as_of_day,
-        known_until
+        known_until,
+        carried_from
     from {{ source('control', 'as_of_dates') }}
 ),
 
@@ -33,12 +43,10 @@ placed_orders as (
     from {{ ref('int_orders') }} as orders
     cross join as_of_dates
     where
-        coalesce(
-            orders.ordered_day < as_of_dates.as_of_day
-            and (orders.cancelled_day is null or orders.cancelled_day >= as_of_dates.as_of_day)
-            and {{ is_known_at('orders', 'as_of_dates.known_until') }},
-            false
-        )
+        {{ is_placed_before('orders', 'as_of_dates.as_of_day', 'as_of_dates.known_until') }}
+        {%- if changes_only() %}
+            and (as_of_dates.carried_from is null or {{ is_among('orders', ref('int_moved_customers'), ['customer_id']) }})
+        {%- endif %}
 ),
 
 kept_orders as (
@@ -88,3 +96,26 @@ as_of_orders as (
 )
 
 select * from as_of_orders
+{%- if changes_only() %}
+    union all
+    select
+        as_of_dates.as_of_date,
+        as_of_dates.as_of_day,
+        carried.customer_id,
+        carried.source,
+        carried.order_id,
+        carried.ordered_at,
+        carried.ordered_day,
+        carried.net_revenue,
+        carried.discount_amount,
+        carried.is_discounted,
+        carried.units_count,
+        carried.products_count,
+        carried.has_refund,
+        carried.previous_ordered_day,
+        carried.is_last_order,
+        carried.last_ordered_day
+    from {{ this }} as carried
+    inner join as_of_dates on carried.as_of_date = as_of_dates.carried_from
+    where not {{ is_among('carried', ref('int_moved_customers'), ['customer_id']) }}
+{%- endif %}

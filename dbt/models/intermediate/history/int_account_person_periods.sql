@@ -1,3 +1,11 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_changed(ref('int_changed_accounts'), ['account_id']) }}"
+    )
+}}
+
 with
 
 accounts as (
@@ -8,18 +16,28 @@ accounts as (
         known_at,
         superseded_at
     from {{ ref('stg_accounts') }}
+    {%- if changes_only() %}
+        where
+            {{ is_among('stg_accounts', ref('int_changed_accounts'), ['account_id']) }}
+            or normalised_email in (
+                select sharers.normalised_email
+                from {{ ref('stg_accounts') }} as sharers
+                where {{ is_among('sharers', ref('int_changed_accounts'), ['account_id']) }}
+            )
+    {%- endif %}
 ),
 
 all_accounts as (
-    select account_id from accounts
-    union
-    select account_id from {{ ref('stg_orders') }}
-    where account_id is not null
-    union
-    select account_id from {{ ref('stg_refunds') }}
-    where account_id is not null
-    union
-    select account_id from {{ ref('stg_consents') }}
+    {%- for relation in [ref('stg_accounts'), ref('stg_orders'), ref('stg_refunds'), ref('stg_consents')] %}
+        {{ 'union' if not loop.first }}
+        select account_id
+        from {{ relation }} as named
+        where
+            account_id is not null
+            {%- if changes_only() %}
+                and {{ is_among('named', ref('int_changed_accounts'), ['account_id']) }}
+            {%- endif %}
+    {%- endfor %}
 ),
 
 shared_addresses as (
@@ -102,6 +120,9 @@ compared_assignments as (
             order by known_at
         ) as previous_customer_id
     from assignments
+    {%- if changes_only() %}
+        where {{ is_among('assignments', ref('int_changed_accounts'), ['account_id']) }}
+    {%- endif %}
 ),
 
 periods as (

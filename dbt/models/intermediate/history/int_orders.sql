@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        pre_hook="{{ delete_changed(ref('int_changed_orders'), ['source', 'order_id']) }}"
+    )
+}}
+
 with
 
 orders as (
-    select * from {{ ref('stg_orders') }}
-    where account_id is not null
+    select * from {{ ref('stg_orders') }} as orders
+    where
+        account_id is not null
+        {%- if changes_only() %}
+            and {{ is_among('orders', ref('int_changed_orders'), ['source', 'order_id']) }}
+        {%- endif %}
 ),
 
 person_periods as (

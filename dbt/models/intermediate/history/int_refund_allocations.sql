@@ -23,77 +23,142 @@ matches as (
     from {{ ref('int_refund_matches') }}
 ),
 
-refunded_lines as (
+complete_refunds as (
     select
-        order_lines.source,
-        order_lines.order_id,
-        order_lines.line_id,
-        min(order_lines.product_id) as product_id
-    from {{ ref('stg_order_lines') }} as order_lines
-    where
-        exists (
-            select 1
-            from refunds
-            where
-                refunds.source = order_lines.source
-                and refunds.order_id = order_lines.order_id
-                and refunds.line_id = order_lines.line_id
-        )
-    group by order_lines.source, order_lines.order_id, order_lines.line_id
+        source,
+        record_key,
+        known_at as refund_known_at,
+        order_id,
+        line_id,
+        account_id,
+        product_id,
+        quantity,
+        amount,
+        known_at,
+        superseded_at
+    from refunds
+    where order_id is not null and account_id is not null and (product_id is not null or line_id is null)
 ),
 
-refunded_orders as (
-    select
-        orders.source,
-        orders.order_id,
-        min(orders.account_id) as account_id
-    from {{ ref('stg_orders') }} as orders
-    where
-        exists (
-            select 1
-            from refunds
-            where
-                refunds.account_id is null
-                and refunds.source = orders.source
-                and refunds.order_id = orders.order_id
-        )
-    group by orders.source, orders.order_id
+incomplete_refunds as (
+    select * from refunds
+    where order_id is not null and (account_id is null or (product_id is null and line_id is not null))
 ),
 
-given_allocations as (
+-- What the order or the line of a refund tells about it may be learned or edited later, and holds only from then on.
+moments as (
+    select
+        source,
+        record_key,
+        known_at as refund_known_at,
+        known_at
+    from incomplete_refunds
+    union
     select
         refunds.source,
         refunds.record_key,
-        refunds.known_at,
+        refunds.known_at as refund_known_at,
+        orders.known_at
+    from incomplete_refunds as refunds
+    inner join {{ ref('stg_orders') }} as orders
+        on refunds.source = orders.source and refunds.order_id = orders.order_id and refunds.known_at < orders.known_at
+    where refunds.account_id is null and (refunds.superseded_at is null or refunds.superseded_at > orders.known_at)
+    union
+    select
+        refunds.source,
+        refunds.record_key,
+        refunds.known_at as refund_known_at,
+        order_lines.known_at
+    from incomplete_refunds as refunds
+    inner join {{ ref('stg_order_lines') }} as order_lines
+        on
+            refunds.source = order_lines.source
+            and refunds.order_id = order_lines.order_id
+            and refunds.line_id = order_lines.line_id
+            and refunds.known_at < order_lines.known_at
+    where refunds.product_id is null and (refunds.superseded_at is null or refunds.superseded_at > order_lines.known_at)
+),
+
+refunds_at_moments as (
+    select
+        refunds.source,
+        refunds.record_key,
+        refunds.known_at as refund_known_at,
         refunds.order_id,
         refunds.line_id,
-        coalesce(refunds.account_id, refunded_orders.account_id) as account_id,
-        coalesce(refunds.product_id, refunded_lines.product_id) as product_id,
+        refunds.account_id,
+        refunds.product_id,
         refunds.quantity,
-        refunds.amount
-    from refunds
-    left join refunded_orders
-        on refunds.source = refunded_orders.source and refunds.order_id = refunded_orders.order_id
-    left join refunded_lines
+        refunds.amount,
+        moments.known_at,
+        coalesce(
+            lead(moments.known_at) over (
+                partition by moments.source, moments.record_key, moments.refund_known_at
+                order by moments.known_at
+            ),
+            refunds.superseded_at
+        ) as superseded_at
+    from moments
+    inner join incomplete_refunds as refunds
         on
-            refunds.source = refunded_lines.source
-            and refunds.order_id = refunded_lines.order_id
-            and refunds.line_id = refunded_lines.line_id
-    where refunds.order_id is not null
+            moments.source = refunds.source
+            and moments.record_key = refunds.record_key
+            and moments.refund_known_at = refunds.known_at
+),
+
+completed_refunds as (
+    select
+        refunds.source,
+        refunds.record_key,
+        refunds.refund_known_at,
+        refunds.order_id,
+        refunds.line_id,
+        coalesce(refunds.account_id, min(orders.account_id)) as account_id,
+        coalesce(refunds.product_id, min(order_lines.product_id)) as product_id,
+        refunds.quantity,
+        refunds.amount,
+        refunds.known_at,
+        refunds.superseded_at
+    from refunds_at_moments as refunds
+    left join {{ ref('stg_orders') }} as orders
+        on
+            refunds.source = orders.source
+            and refunds.order_id = orders.order_id
+            and {{ is_known_at('orders', 'refunds.known_at') }}
+    left join {{ ref('stg_order_lines') }} as order_lines
+        on
+            refunds.source = order_lines.source
+            and refunds.order_id = order_lines.order_id
+            and refunds.line_id = order_lines.line_id
+            and {{ is_known_at('order_lines', 'refunds.known_at') }}
+    group by
+        refunds.source,
+        refunds.record_key,
+        refunds.refund_known_at,
+        refunds.order_id,
+        refunds.line_id,
+        refunds.account_id,
+        refunds.product_id,
+        refunds.quantity,
+        refunds.amount,
+        refunds.known_at,
+        refunds.superseded_at
 ),
 
 matched_allocations as (
     select
         refunds.source,
         refunds.record_key,
-        refunds.known_at,
+        refunds.known_at as refund_known_at,
         matches.order_id,
         matches.line_id,
         refunds.account_id,
         refunds.product_id,
         matches.quantity,
         {{ share_of('refunds.amount', 'matches.running_quantity', 'refunds.quantity') }}
-        - {{ share_of('refunds.amount', 'matches.running_quantity - matches.quantity', 'refunds.quantity') }} as amount
+        - {{ share_of('refunds.amount', 'matches.running_quantity - matches.quantity', 'refunds.quantity') }} as amount,
+        refunds.known_at,
+        refunds.superseded_at
     from matches
     inner join refunds
         on
@@ -117,13 +182,15 @@ unmatched_allocations as (
     select
         refunds.source,
         refunds.record_key,
-        refunds.known_at,
+        refunds.known_at as refund_known_at,
         cast(null as varchar) as order_id,
         cast(null as varchar) as line_id,
         refunds.account_id,
         refunds.product_id,
         refunds.quantity - coalesce(matched_totals.quantity, 0) as quantity,
-        refunds.amount - coalesce(matched_totals.amount, 0) as amount
+        refunds.amount - coalesce(matched_totals.amount, 0) as amount,
+        refunds.known_at,
+        refunds.superseded_at
     from refunds
     left join matched_totals
         on
@@ -136,7 +203,9 @@ unmatched_allocations as (
 ),
 
 allocations as (
-    select * from given_allocations
+    select * from complete_refunds
+    union all
+    select * from completed_refunds
     union all
     select * from matched_allocations
     union all
@@ -158,13 +227,13 @@ refund_allocations as (
         refunds.refunded_date,
         {{ day_number('refunds.refunded_date') }} as refunded_day,
         allocations.known_at,
-        refunds.superseded_at
+        allocations.superseded_at
     from allocations
     inner join refunds
         on
             allocations.source = refunds.source
             and allocations.record_key = refunds.record_key
-            and allocations.known_at = refunds.known_at
+            and allocations.refund_known_at = refunds.known_at
 )
 
 select * from refund_allocations

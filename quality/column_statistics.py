@@ -1,0 +1,100 @@
+"""The SQL of a profile, which every engine understands: one scan of a table for all statistics of all its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from quality.profile import WHOLE_TABLE, Profile
+from regulars.tables import Column
+from regulars.warehouse import Warehouse
+
+NUMBERS = ("integer", "double", "amount", "boolean")
+BINS_PER_E_FOLD = 4
+"""A bin of a number's histogram is about a quarter wide: 3, 4, 5, 6 … orders, 300 to 380 days."""
+BINS_OF_A_SHARE = 20
+NOT_FINITE = 10_000
+BEYOND_ANY_SHOP = 1e15
+
+
+def measure(
+    warehouse: Warehouse, profile: Profile, table: str, statistics: Mapping[tuple[str, str], str], relation: str, parameters: Sequence[Any]
+) -> None:
+    """Compute (column, statistic) → SQL aggregate over a relation in one scan, into the profile."""
+    names = list(statistics)
+    row = warehouse.rows(f"select {', '.join(statistics[name] for name in names)} from {relation}", parameters)[0]
+    for (column, statistic), value in zip(names, row, strict=True):
+        if value is not None:
+            profile.values[table, column, statistic] = float(value)
+
+
+def column_aggregates(column: Column, prefix: str = "", only: str = "") -> Iterator[tuple[tuple[str, str], str]]:
+    """((column, statistic), aggregate) for one column; over the rows that fit `only`, its statistics then begin with `prefix`."""
+    where = f" filter (where {only})" if only else ""
+    number = as_number(column)
+    yield (column.name, f"{prefix}null_share"), f"1 - cast(count({column.name}){where} as double precision) / nullif(count(*){where}, 0)"
+    yield (column.name, f"{prefix}mean"), mean_of(number, where)
+    if column.type != "text":
+        yield (column.name, f"{prefix}min"), f"min({number}){where}"
+        yield (column.name, f"{prefix}max"), f"max({number}){where}"
+
+
+def as_number(column: Column) -> str:
+    """The column as a double: booleans 0 and 1, texts their length, moments days from 1970."""
+    if column.type == "boolean":
+        return f"cast(cast({column.name} as integer) as double precision)"
+    if column.type == "text":
+        return f"cast(length({column.name}) as double precision)"
+    if column.type in ("date", "timestamp"):
+        return f"cast(extract(epoch from {column.name}) as double precision) / 86400"
+    return f"cast({column.name} as double precision)"
+
+
+def mean_of(number: str, where: str = "") -> str:
+    """The mean to six decimals, whatever the order of addition; what is not finite is left to the maximum."""
+    finite = f"case when abs({number}) < {BEYOND_ANY_SHOP:.0f} then {number} end"
+    return f"cast(avg(cast({finite} as decimal(38, 6))){where} as double precision)"
+
+
+def measure_histograms(
+    warehouse: Warehouse, profile: Profile, table: str, columns: Sequence[Column], relation: str, parameters: Sequence[Any]
+) -> None:
+    """Count the rows of each column's bins, whose bounds are the same on every date and in every shop."""
+    selects = [
+        f"select '{column.name}' as column_name, {_bin(column)} as bin, count(*) as rows_count from described group by 2"
+        for column in columns
+    ]
+    query = f"with described as materialized (select * from {relation}) {' union all '.join(selects)}"
+    for column, place, count in warehouse.rows(query, parameters):
+        profile.histograms.setdefault((table, column), {})[None if place is None else int(place)] = int(count)
+    for column in columns:
+        bins = profile.histogram(table, column.name)
+        profile.values[table, column.name, "bins_count"] = float(len([place for place in bins if place is not None]))
+
+
+def _bin(column: Column) -> str:
+    if column.type == "text":
+        # Sixteen drawers by hash: a changed mix of categories shows, and none is named.
+        return f"cast(strpos('0123456789abcdef', substr(md5({column.name}), 1, 1)) as bigint)"
+    number = as_number(column)
+    if column.name.endswith(("_share", "_probability")):
+        place = f"floor({number} * {BINS_OF_A_SHARE})"
+    else:
+        place = f"floor({BINS_PER_E_FOLD} * sign({number}) * ln(1 + abs({number})))"
+    return (
+        f"case when {column.name} is null then null when abs({number}) < {BEYOND_ANY_SHOP:.0f} "
+        f"then cast({place} as bigint) else {NOT_FINITE} end"
+    )
+
+
+def measure_violations(
+    warehouse: Warehouse, profile: Profile, table: str, promises: Mapping[str, str], relation: str, parameters: Sequence[Any]
+) -> None:
+    """Count the rows that break each promise (words → condition of a row that keeps it; unknown counts as kept)."""
+    counts = {(WHOLE_TABLE, violation(words)): f"count(*) filter (where not ({kept}))" for words, kept in promises.items()}
+    measure(warehouse, profile, table, counts, relation, parameters)
+
+
+def violation(words: str) -> str:
+    """The statistic's name of a promise."""
+    return f"rows_against: {words}"
