@@ -43,27 +43,38 @@ class Columns:
     types: list[str]
 
 
-def fit(
-    matrix: Matrix, label: Figures, offset: Figures, customers: NDArray[np.int64], columns: Columns, objective: Objective
-) -> xgb.Booster:
-    """Fit what an offset leaves over, with as many rounds as serve customers best that were left out.
+class Learner:
+    """Fits boosters on rows that are binned once, however many objectives and offsets they are fitted for."""
 
-    Args:
-        matrix: shape (n, features).
-        label: shape (n,), in the objective's unit.
-        offset: shape (n,), the margin before any tree.
-        customers: shape (n,); rows of one customer are always left out together.
-    """
-    parameters = _parameters(objective, columns, len(label))
-    fold = folds_by_customer(customers)
-    parts = [(fold != number, fold == number) for number in range(FOLDS)]
-    data = [
-        _seen_and_unseen(matrix, label, offset, columns, inside, outside) for inside, outside in parts if inside.any() and outside.any()
-    ]
-    boosters = [xgb.Booster(parameters, cache=list(pair)) for pair in data]
-    rounds = _best_rounds(boosters, data)
-    del boosters, data
-    return xgb.train(parameters, _binned(matrix, label, offset, columns), num_boost_round=rounds)
+    def __init__(self, matrix: Matrix, customers: NDArray[np.int64], columns: Columns):
+        """
+        Args:
+            matrix: shape (n, features).
+            customers: shape (n,); rows of one customer are always left out together.
+        """
+        self._columns = columns
+        fold = folds_by_customer(customers)
+        parts = [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(FOLDS)]
+        self._parts = [(inside, outside) for inside, outside in parts if len(inside) and len(outside)]
+        self._folds = [_seen_and_unseen(matrix, columns, *part) for part in self._parts]
+        self._all = _binned(matrix, columns)
+
+    def fit(self, label: Figures, offset: Figures, objective: Objective) -> xgb.Booster:
+        """Fit what an offset leaves over, with as many rounds as serve customers best that were left out.
+
+        Args:
+            label: shape (n,), in the objective's unit.
+            offset: shape (n,), the margin before any tree.
+        """
+        parameters = _parameters(objective, self._columns, len(label))
+        for rows, pair in zip(self._parts, self._folds, strict=True):
+            for part, data in zip(rows, pair, strict=True):
+                data.set_info(label=label[part], base_margin=offset[part])
+        boosters = [xgb.Booster(parameters, cache=list(pair)) for pair in self._folds]
+        rounds = _best_rounds(boosters, self._folds)
+        del boosters
+        self._all.set_info(label=label, base_margin=offset)
+        return xgb.train(parameters, self._all, num_boost_round=rounds)
 
 
 def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:
@@ -128,15 +139,15 @@ def _parameters(objective: Objective, columns: Columns, rows: int) -> dict[str, 
 
 
 def _seen_and_unseen(
-    matrix: Matrix, label: Figures, offset: Figures, columns: Columns, inside: NDArray[np.bool_], outside: NDArray[np.bool_]
+    matrix: Matrix, columns: Columns, inside: NDArray[np.intp], outside: NDArray[np.intp]
 ) -> tuple[xgb.DMatrix, xgb.DMatrix]:
-    seen = _binned(matrix[inside], label[inside], offset[inside], columns)
-    return seen, _binned(matrix[outside], label[outside], offset[outside], columns, seen)
+    seen = _binned(matrix[inside], columns)
+    return seen, _binned(matrix[outside], columns, seen)
 
 
-def _binned(matrix: Matrix, label: Figures, offset: Figures, columns: Columns, like: xgb.DMatrix | None = None) -> xgb.DMatrix:
+def _binned(matrix: Matrix, columns: Columns, like: xgb.DMatrix | None = None) -> xgb.DMatrix:
     """The data in the trees' bins, a quarter of its size; what was left out takes the bins of what is learned from."""
-    return xgb.QuantileDMatrix(matrix, label=label, base_margin=offset, ref=like, nthread=THREADS, **_described(columns))
+    return xgb.QuantileDMatrix(matrix, ref=like, nthread=THREADS, **_described(columns))
 
 
 def _described(columns: Columns) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 import xgboost as xgb
 from scipy.special import expit, logit
 
-from models.boosting import Columns, Objective, fit, margins
+from models.boosting import Columns, Learner, Objective, margins
 from models.expectation import shift_to
 from models.feature_matrix import Matrix
 from models.line import Line
@@ -84,9 +84,10 @@ def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: O
     _, cutoff = np.unique(frame.cutoffs, return_inverse=True)
     # With half a customer of either kind, so that a cutoff of one kind has odds too.
     share = (np.bincount(cutoff, churned) + 0.5) / (np.bincount(cutoff) + 1.0)
+    learner = Learner(matrix, frame.customers, columns)
     return ChurnModel(
-        fit(matrix, churned, offsets.churn, frame.customers, columns, ON_OFFSET),
-        fit(matrix, churned, logit(share)[cutoff], frame.customers, columns, ALONE),
+        learner.fit(churned, offsets.churn, ON_OFFSET),
+        learner.fit(churned, logit(share)[cutoff], ALONE),
         Line.fitted(matrix, columns.names, offsets, churned),
     )
 

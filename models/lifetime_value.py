@@ -18,7 +18,7 @@ import numpy as np
 import xgboost as xgb
 from scipy.special import expit
 
-from models.boosting import Columns, Objective, fit, margins
+from models.boosting import Columns, Learner, Objective, margins
 from models.feature_matrix import Matrix
 from models.offsets import Offsets
 from models.prediction import Figures
@@ -71,7 +71,7 @@ def fit_value(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: O
     # In multiples of the mean, whatever the currency: the offset falls by its logarithm, and the trees do not notice.
     scale = float(frame.value[known].mean())
     severity, tweedie = (
-        fit(matrix[rows], frame.value[rows] / scale, offset[rows] - np.log(scale), frame.customers[rows], columns, objective)
+        Learner(matrix[rows], frame.customers[rows], columns).fit(frame.value[rows] / scale, offset[rows] - np.log(scale), objective)
         for rows, offset, objective in ((spent, offsets.value_if_any, SEVERITY), (known, offsets.value, TWEEDIE))
     )
     return ValueModel(severity, tweedie)

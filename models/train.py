@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xgboost as xgb
 
+from models.arithmetic import on_one_thread
 from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, promoted_for, save_model
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
@@ -33,7 +34,7 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
     Raises:
         InputError: the features or outcomes of the cutoffs have not been built.
     """
-    with step(home, "train", kind, as_of) as run:
+    with step(home, "train", kind, as_of) as run, on_one_thread():
         frame, now, why_too_small = _read(run)
         if why_too_small is not None:
             run.summary = _decide(run, None, f"the formula scores: {why_too_small}")

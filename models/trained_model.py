@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
+from models.arithmetic import on_one_thread
 from models.boosting import Columns, from_json, to_json
 from models.churn import ChurnModel, fit_churn
 from models.expectation import Expectation, Level, predicted_level
@@ -43,6 +44,10 @@ class TrainedModel:
         The expected value is divided between those who order within the churn horizon and those who do not by what
         buy-till-you-die expects of a customer who stays silent so long, scaled as the blend scales the customer's value.
         """
+        with on_one_thread():
+            return self._predict(rows)
+
+    def _predict(self, rows: Rows) -> Prediction:
         expected = self.expectation.of(rows)
         offsets = Offsets.of(expected, self.churn_days, self.churn_level, self.value_days, self.value_level)
         matrix, columns = offsets.beside(self.encoding, rows), _columns(self.encoding)
