@@ -49,7 +49,7 @@ def backtest(orders: Path, cutoff: date, horizon_days: int, out: Path) -> None:
         _run(home, cutoff, "regulars", "build", "--layer", "features", *(["--cutoffs", *cutoffs] if cutoffs else []))
         _run(home, cutoff, "models", "train")
         _run(home, cutoff, "scoring", "score")
-        with open_warehouse(home, read_only=True) as warehouse:
+        with open_warehouse(home, role="scorer", read_only=True) as warehouse:
             chosen = ", ".join(OUTPUTS)
             predictions = warehouse.arrow(
                 f"select {chosen} from {CUSTOMER_SCORES.qualified_name} where as_of_date = ? order by customer_id", [cutoff]
