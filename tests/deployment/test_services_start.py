@@ -127,7 +127,7 @@ def _wait_until_healthy(
     kind, *command = service["healthcheck"]["test"]
     assert kind == "CMD"
     deadline = time.monotonic() + HEALTHY_SECONDS
-    while subprocess.run(command, env=environment, capture_output=True, check=False, timeout=45).returncode != 0:
+    while subprocess.run(command, env=environment, capture_output=True, check=False, timeout=120).returncode != 0:
         assert process.poll() is None, f"{name} ended:\n{log.read_text()[-4000:]}"
         assert time.monotonic() < deadline, f"{name} was not healthy in time:\n{log.read_text()[-4000:]}"
         time.sleep(1)
@@ -191,21 +191,21 @@ def _hold_to_what_the_file_promises(folder: Path, postgres: int, services: dict[
     import httpx
 
     address = services["api-server"]["environment"]["AIRFLOW__API__BASE_URL"]
-    health = httpx.get(f"{address}/api/v2/monitor/health", timeout=10).json()
+    health = httpx.get(f"{address}/api/v2/monitor/health", timeout=60).json()
     assert {health[part]["status"] for part in ("metadatabase", "scheduler", "dag_processor", "triggerer")} == {"healthy"}
 
     # The pages ask for the generated password, and show no configuration even to the admin.
     def token(password: str) -> httpx.Response:
-        return httpx.post(f"{address}/auth/token", json={"username": "admin", "password": password}, timeout=20)
+        return httpx.post(f"{address}/auth/token", json={"username": "admin", "password": password}, timeout=60)
 
     assert token("admin").status_code == 401
-    assert httpx.get(f"{address}/api/v2/dags", timeout=10).status_code == 401
+    assert httpx.get(f"{address}/api/v2/dags", timeout=60).status_code == 401
     given = token((folder / "secrets/admin_password").read_text())
     headers = {"Authorization": f"Bearer {given.json()['access_token']}"}
-    assert httpx.get(f"{address}/api/v2/config", headers=headers, timeout=10).status_code == 403
-    dags = httpx.get(f"{address}/api/v2/dags", headers=headers, timeout=10).json()["dags"]
+    assert httpx.get(f"{address}/api/v2/config", headers=headers, timeout=60).status_code == 403
+    dags = httpx.get(f"{address}/api/v2/dags", headers=headers, timeout=60).json()["dags"]
     assert {dag["dag_id"] for dag in dags} <= {"retention_nightly", "retention_training", "retention_backfill"}
-    pools = httpx.get(f"{address}/api/v2/pools", headers=headers, timeout=10).json()["pools"]
+    pools = httpx.get(f"{address}/api/v2/pools", headers=headers, timeout=60).json()["pools"]
     assert {"warehouse_writer": 1}.items() <= {pool["name"]: pool["slots"] for pool in pools}.items()
 
     # Airflow really works in Postgres, by its password alone, and as a role that rules nothing.
