@@ -45,7 +45,7 @@ def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Seque
     """
     with step(home, "build features", kind, as_of) as run:
         with open_warehouse(home, role="builder") as warehouse:
-            rows = [_as_of_row(warehouse, run, day) for day in [*cutoffs, as_of]]
+            rows = [_as_of_row(warehouse, run, day) for day in sorted({*cutoffs, as_of})]
             carried = night_before(warehouse, run, rows[-1][1]) if kind == "night" else None
             forget_night(warehouse)
             set_as_of_dates(warehouse, run, rows, carried)
