@@ -91,7 +91,7 @@ lint: $(VENV)/.dev  ## Format, types, layers and SQL
 
 .PHONY: test
 test: lint  ## All tests
-	@pytest -n 2 --dist loadfile
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: campaign
 campaign: $(VENV)/.dev  ## The long trials; each prints its figures

@@ -27,6 +27,16 @@ FIELDS: dict[str, tuple[str, str]] = {
 STRANGER = "stranger:"
 """Stands before the keyed hash of a contact on our list whom the warehouse does not know, in place of a customer_id."""
 
+CUSTOMERS_OF_KEYS = """
+left join wanted as w on w.segment = m.segment and w.contact_key = m.contact_key
+left join (
+    select contact_key_of(customer_id, address) as contact_key, min(customer_id) as customer_id
+    from (select customer_id, address from addresses union all select customer_id, address from members) as persons
+    where contact_key_of(customer_id, address) in (select contact_key from held_members)
+    group by contact_key_of(customer_id, address)
+) as k on k.contact_key = m.contact_key
+"""
+"""Which customer a contact is, where a tool knows contacts by a key of its own."""
 
 Execute = Callable[..., Any]
 
@@ -93,8 +103,8 @@ class Comparison:
     figures: tuple[ListFigures, ...]
 
 
-def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> Comparison:
-    """Compare the night's memberships with what the destination holds."""
+def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, *, with_rows: bool) -> Comparison:
+    """Compare the night's memberships with what the destination holds; `rows` stays empty where nobody is to write them."""
     with connect() as database:
         sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
         for name, table in _tables(subject, desired, holdings, memory).items():
@@ -111,7 +121,9 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
             enter=table_of("select segment, customer_id, address, content_hash from entering order by segment, customer_id"),
             leave=table_of("select segment, customer_id, address, '' as content_hash from leaving order by segment, customer_id"),
             update=table_of("select * exclude (contact_key) from updating order by customer_id"),
-            rows=table_of(f"select * exclude (contact_key, content_hash, held_back) from wanted order by segment, {best_first}"),
+            rows=table_of(
+                f"select * from members semi join wanted using (segment, customer_id) where {with_rows} order by segment, {best_first}"
+            ),
             standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
             readdressed=table_of("select segment, customer_id from readdressed order by segment, customer_id"),
             figures=sets.figures(holdings.lists),
@@ -144,6 +156,7 @@ class _Sets:
         self._execute = execute
         self._subject = subject
         self._keeps_contacts = keeps_contacts
+        self._is_by_customer = subject.capabilities.contact_key == CUSTOMER_KEY
         # Mixed into every hash, so that a hash says nothing about another audience: what was sent to one was not sent to the next.
         self._seed = json.dumps(asdict(subject.target), sort_keys=True)
         execute("create temporary macro contact_key_of(customer_id, address) as " + subject.capabilities.contact_key)
@@ -151,22 +164,29 @@ class _Sets:
     def judge(self) -> None:
         """Make `candidates`: every member of the night, with the reason why it is held back; null for those who are wanted.
 
-        Of several customers with one address the strictest permission holds, and one of them stands for the contact.
+        Of several customers with one address the strictest permission holds, and one of them stands for the contact. What cannot
+        occur is not looked for: two customers of one key, or more of them than an endless list takes.
         """
+        given = {"value_at_risk", *self._subject.fields.values()}
+        columns = ", ".join(f"m.{name}" for name in ("segment", "customer_id", "address", "contact_permission", *sorted(given)))
+        by_reason = "row_number() over (partition by segment, {} reason is null order by {} customer_id)"
+        copy = "1" if self._is_by_customer else by_reason.format("contact_key,", "")
+        place = by_reason.format("", "value_at_risk desc nulls last,") if self._subject.list_cap else "1"
+        strictest = "bool_or(k.contact_permission <> 'granted') over (partition by k.channel, coalesce(k.contact_key, k.customer_id))"
+        mails = self._subject.capabilities.mails
         fields = ", ".join(f'"{field}" := {FIELDS[column][1]}' for field, column in sorted(self._subject.fields.items()))
         self._execute(
             f"""
             create temporary table candidates as
             with keyed as (
-                select m.*, l.channel, contact_key_of(m.customer_id, m.address) as contact_key,
+                select {columns}, l.channel, contact_key_of(m.customer_id, m.address) as contact_key,
                     left(sha256(? || {f"to_json(struct_pack({fields}))" if fields else "''"}), 32) as content_hash
                 from members as m
                 join lists as l using (segment)
             ), judged as (
                 select k.*, case
-                        when not ? then null
-                    when bool_or(k.contact_permission <> 'granted') over (partition by k.channel, coalesce(k.contact_key, k.customer_id))
-                        then 'permission'
+                    when {not mails} then null
+                    when {strictest if mails else "false"} then 'permission'
                     when k.address is null then 'address'
                     when r.customer_id is not null then 'refused'
                     when h.contact_key is null and ? then 'unknown'
@@ -176,10 +196,7 @@ class _Sets:
                 left join refused as r on r.customer_id = k.customer_id
                 left join held_contacts as h on h.contact_key = k.contact_key
             ), placed as (
-                select *,
-                    row_number() over (partition by segment, contact_key, reason is null order by customer_id) as copy,
-                    row_number() over (partition by segment, reason is null order by value_at_risk desc nulls last, customer_id) as place
-                from judged
+                select *, {copy} as copy, {place} as place from judged
             )
             select * exclude (channel, reason, copy, place),
                 case when reason is not null then reason when copy > 1 then 'same address' when place > ? then 'cap' end as held_back
@@ -187,44 +204,35 @@ class _Sets:
             """,
             [
                 self._seed,
-                self._subject.capabilities.mails,
                 self._keeps_contacts and not self._subject.creates_contacts,
                 self._subject.list_cap or 2**62,
             ],
         )
-        self._execute("create temporary table wanted as select * from candidates where held_back is null")
+        self._execute("create temporary view wanted as select * from candidates where held_back is null")
 
     def stand(self) -> None:
         """Make `standing`: who is on the lists, as customers.
 
         Contacts in a state that is left alone, and those that the tool refused tonight, are not live: they stay as they are.
         """
-        self._execute(
-            """
-            create temporary table known as
-            select contact_key_of(customer_id, address) as contact_key, min(customer_id) as customer_id
-            from (select customer_id, address from addresses union all select customer_id, address from members)
-            group by contact_key_of(customer_id, address)
-            having contact_key is not null
-            """
-        )
-        by_customer = self._subject.capabilities.contact_key == CUSTOMER_KEY
-        stranger = "m.contact_key" if by_customer else f"'{STRANGER}' || left(sha256($key || sha256($key || $seed || m.contact_key)), 16)"
+        customer, parameters = "m.contact_key", {}
+        if not self._is_by_customer:
+            stranger = f"'{STRANGER}' || left(sha256($key || sha256($key || $seed || m.contact_key)), 16)"
+            customer = f"coalesce(min(w.customer_id), min(k.customer_id), {stranger})"
+            parameters = {"seed": self._seed, "key": self._subject.stranger_key}
         self._execute(
             f"""
             create temporary table standing as
-            select m.segment, m.contact_key, max(m.address) as address,
-                coalesce(min(w.customer_id), min(k.customer_id), {stranger}) as customer_id,
+            select m.segment, m.contact_key, max(m.address) as address, {customer} as customer_id,
                 bool_and(coalesce(h.is_live, not $keeps_contacts) and r.contact_key is null) as is_live
             from held_members as m
             semi join lists using (segment)
-            left join wanted as w on w.segment = m.segment and w.contact_key = m.contact_key
-            left join known as k on k.contact_key = m.contact_key
+            {"" if self._is_by_customer else CUSTOMERS_OF_KEYS}
             left join held_contacts as h on h.contact_key = m.contact_key
             left join (select distinct contact_key from candidates where held_back = 'refused') as r on r.contact_key = m.contact_key
             group by m.segment, m.contact_key
             """,
-            {"keeps_contacts": self._keeps_contacts} | ({} if by_customer else {"seed": self._seed, "key": self._subject.stranger_key}),
+            {"keeps_contacts": self._keeps_contacts} | parameters,
         )
 
     def differ(self, as_of: date) -> None:
@@ -277,25 +285,34 @@ class _Sets:
     def figures(self, existing: frozenset[str]) -> tuple[ListFigures, ...]:
         rows = self._execute(
             """
+            with counted as (
+                select c.segment,
+                    count(*) filter (c.held_back is null) as wanted,
+                    count(*) filter (c.held_back <> 'refused') as held_back,
+                    count(*) filter (c.held_back = 'refused') as refused,
+                    count(p.customer_id) as permitted,
+                    count(p.customer_id) filter (c.contact_permission <> 'granted') as withdrawn
+                from candidates as c
+                left join permitted as p using (segment, customer_id)
+                group by c.segment
+            )
             select l.segment, l.title,
-                (select count(*) from wanted where segment = l.segment),
+                coalesce(n.wanted, 0),
                 (select count(*) from standing where segment = l.segment and is_live),
                 (select count(*) from entering where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment and is_expected),
-                (select count(*) from candidates where segment = l.segment and held_back <> 'refused'),
-                (select count(*) from candidates where segment = l.segment and held_back = 'refused'),
+                coalesce(n.held_back, 0),
+                coalesce(n.refused, 0),
                 (select count(*) from readdressed where segment = l.segment),
-                (select count(*) from candidates as c semi join permitted using (segment, customer_id) where c.segment = l.segment),
-                (
-                    select count(*) from candidates as c semi join permitted using (segment, customer_id)
-                    where c.segment = l.segment and c.contact_permission <> 'granted'
-                ),
+                coalesce(n.permitted, 0),
+                coalesce(n.withdrawn, 0),
                 (select count(*) from gone where segment = l.segment),
                 (select count(*) from standing where segment = l.segment and is_live)
                     + (select count(*) from lately_left where segment = l.segment)
                     - (select coalesce(sum(customers), 0)::bigint from lately_entered where segment = l.segment)
             from lists as l
+            left join counted as n using (segment)
             order by l.position
             """
         ).fetchall()

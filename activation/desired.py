@@ -55,6 +55,7 @@ where normalised_email like '%@%'
 group by customer_id
 """
 
+NO_ADDRESSES_SQL = "select '' as customer_id, '' as address where 1 = 0"
 
 PAST_ADDRESSES_SQL = """
 select customer_id, normalised_email as address
@@ -96,11 +97,12 @@ class Desired:
     permitted: pa.Table
 
 
-def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> Desired:
+def read_desired(home: Home, as_of: date, sent_before: date | None = None, *, with_addresses: bool = True) -> Desired:
     """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
 
     Args:
         sent_before: as_of of the night that was sent last before this one.
+        with_addresses: whether all addresses are wanted, by which a tool's contacts are told; else `addresses` is empty.
 
     Raises:
         GateFailed: the night's features did not pass the gate, or were not judged by it.
@@ -112,10 +114,10 @@ def read_desired(home: Home, as_of: date, sent_before: date | None = None) -> De
         _require_open_gate(warehouse, as_of)
         knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
-        addresses_sql = ADDRESSES_SQL if has_addresses else "select '' as customer_id, '' as address where 1 = 0"
+        addresses_sql = ADDRESSES_SQL if has_addresses else NO_ADDRESSES_SQL
         members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
-        addresses = warehouse.arrow(addresses_sql)
+        addresses = warehouse.arrow(addresses_sql if with_addresses else NO_ADDRESSES_SQL)
         permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
     return Desired(as_of, version, members, former, addresses, permitted)
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from activation.destination import Action, SegmentList, Target
 from activation.guard import LEAK_WINDOW
 from activation.memory import NO_MEMORY, Memory
 from activation.plan import Plan
+from regulars.id_lists import id_lists, one_by_one
 from regulars.state import State
+from regulars.warehouse.duckdb import connect
 
 Status = Literal["planned", "pushing", "done", "stopped"]
 
@@ -23,11 +26,7 @@ BODIES_KEPT = 30
 """Plans of a destination whose changes are kept; of older ones only night, destination and target."""
 
 BELIEVED_SQL = """
-select segment, customer_id from ledger as l
-where destination = ? and action <> 'update'
-    and position = (select max(position) from ledger as m
-        where m.destination = l.destination and m.segment = l.segment and m.customer_id = l.customer_id and m.action <> 'update')
-    and action = 'enter'
+select segment, customer_id from entries group by segment, customer_id having arg_max(action, position) = 'enter'
 """
 
 
@@ -149,21 +148,20 @@ class Ledger:
         if not rows.num_rows:
             return
         night = plan.as_of.isoformat()
-        pairs = zip(rows["customer_id"].to_pylist(), rows["content_hash"].to_pylist(), strict=True)
-        done = [
-            (self._destination, segment, one, action, content_hash, plan.sha256, night) for one, content_hash in pairs if one not in refused
-        ]
+        done = rows.filter(pc.invert(pc.is_in(rows["customer_id"], pa.array(sorted(refused), pa.string())))) if refused else rows
         with self._state.transaction() as connection:
             if action == "update":
+                pairs = zip(done["customer_id"].to_pylist(), done["content_hash"].to_pylist(), strict=True)
                 connection.executemany(
-                    "delete from ledger where destination = ? and segment = ? and customer_id = ? and action = ?",
-                    [entry[:4] for entry in done],
+                    "insert or replace into sent_contacts values (?, ?, ?, ?, ?)",
+                    [(self._destination, one, content_hash, plan.sha256, night) for one, content_hash in pairs],
                 )
-            connection.executemany(
-                "insert into ledger (destination, segment, customer_id, action, content_hash, plan_sha256, as_of_date)"
-                " values (?, ?, ?, ?, ?, ?, ?)",
-                done,
-            )
+            else:
+                connection.executemany(
+                    "insert into ledger (destination, segment, action, plan_sha256, as_of_date, customers_count, customer_ids)"
+                    " values (?, ?, ?, ?, ?, ?, ?)",
+                    ((self._destination, segment, action, plan.sha256, night, count, ids) for count, ids in id_lists(done["customer_id"])),
+                )
             connection.executemany(
                 "insert or replace into refusals values (?, ?, ?, ?)",
                 [(self._destination, night, one, reason) for one, reason in sorted(refused.items())],
@@ -179,34 +177,43 @@ class Ledger:
             " join decisions on decisions.plan_sha256 = plans.plan_sha256 and decisions.decision = 'approved'"
             " where destination = ?), '')"
         )
-        left = self._table(
-            f"select segment, customer_id, as_of_date {lately} and action = 'leave'", ("segment", "customer_id", "as_of_date"), *window
+        left = self._entries(f"select segment, as_of_date, customer_ids {lately} and action = 'leave'", ("segment", "as_of_date"), *window)
+        entered = self._table(
+            f"select segment, sum(customers_count) {lately} and action = 'enter' group by segment", ("segment", "customers"), *window
         )
-        entered = self._table(f"select segment, count(*) {lately} and action = 'enter' group by segment", ("segment", "customers"), *window)
         return Memory(
-            sent=self._table(
-                "select customer_id, content_hash from ledger where destination = ? and action = 'update'", ("customer_id", "content_hash")
-            ),
+            sent=self._table("select customer_id, content_hash from sent_contacts where destination = ?", ("customer_id", "content_hash")),
             refused=self._table(
                 "select customer_id from refusals where destination = ? and as_of_date = ?", ("customer_id",), as_of.isoformat()
             ),
-            left=left.cast(NO_MEMORY.left.schema),
+            left=left.select(NO_MEMORY.left.column_names).cast(NO_MEMORY.left.schema),
             entered=entered.cast(NO_MEMORY.entered.schema),
         )
 
-    def believed(self) -> pa.Table:
-        """segment, customer_id of everyone who is on a list as far as the ledger tells."""
-        return self._table(BELIEVED_SQL, ("segment", "customer_id"))
+    def believed(self, but: Iterable[str] = ()) -> pa.Table:
+        """segment, customer_id of everyone who is on a list as far as the ledger tells; lists that `but` names are left out."""
+        sql = (
+            "select position, segment, action, customer_ids from ledger"
+            " where destination = ? and segment not in (select value from json_each(?))"
+        )
+        entries = self._entries(sql, ("position", "segment", "action"), json.dumps(sorted(but)))
+        if not entries.num_rows:
+            return entries.select(["segment", "customer_id"])
+        with connect() as database:
+            database.register("entries", entries)
+            return database.sql(BELIEVED_SQL).to_arrow_table()
 
     def movements(self, as_of: date) -> dict[tuple[str, str], int]:
         """(segment, action) → customers put on or taken off the list for the night of `as_of`, over all its attempts."""
-        sql = (
-            "select segment, action, count(distinct customer_id) as customers from ledger"
-            " where destination = ? and as_of_date = ? and action <> 'update' group by segment, action"
-        )
+        sql = "select segment, action, customer_ids from ledger where destination = ? and as_of_date = ?"
+        moved = self._entries(sql, ("segment", "action"), as_of.isoformat()).group_by(["segment", "action"])
+        counts = moved.aggregate([("customer_id", "count_distinct")]).to_pylist()
+        return {(row["segment"], row["action"]): row["customer_id_count_distinct"] for row in counts}
+
+    def _entries(self, sql: str, columns: tuple[str, ...], *parameters: str) -> pa.Table:
+        """A row for each customer; the query's last column is the list of them."""
         with self._state.connection() as connection:
-            rows = connection.execute(sql, [self._destination, as_of.isoformat()]).fetchall()
-        return {(row["segment"], row["action"]): row["customers"] for row in rows}
+            return one_by_one(connection.execute(sql, [self._destination, *parameters]), (*columns, "customer_id"))
 
     def _table(self, sql: str, columns: tuple[str, ...], *parameters: str) -> pa.Table:
         with self._state.connection() as connection:

@@ -67,7 +67,7 @@ def lists_of(desired: Desired, lists: Sequence[SegmentList]) -> pa.Table:
     """The rows of the night's lists, as `activation.destination.Changes.rows`, whatever any destination holds."""
     subject = Subject("files", LISTS, Target("", "", ""), tuple(lists), {}, None, creates_contacts=False)
     nothing = Holdings(frozenset(), MEMBERS_SCHEMA.empty_table(), None)
-    return compare(subject, desired, nothing, NO_MEMORY).rows
+    return compare(subject, desired, nothing, NO_MEMORY, with_rows=True).rows
 
 
 def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[SegmentList], rows: pa.Table) -> Written:
@@ -132,17 +132,18 @@ def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
     with connect() as database:
         database.register("list_rows", rows)
         lines: pa.RecordBatchReader = database.sql(
-            f"select {line} as line from list_rows where segment = $segment order by value_at_risk desc nulls last, customer_id",
+            f"select {line} || chr(13) || chr(10) as line from list_rows where segment = $segment"
+            " order by value_at_risk desc nulls last, customer_id",
             params={"segment": one.segment, "live": LIVE_FORMULA},
         ).to_arrow_reader(50_000)
 
-        def chunks() -> Iterator[bytes]:
+        def chunks() -> Iterator[bytes | memoryview]:
             yield header.encode()
             for batch in lines:
-                yield "".join(pc.binary_join_element_wise(batch.column(0), "\r\n", "").to_pylist()).encode()
+                yield _bytes_of(batch.column(0))
 
-        _write(file, chunks())
-    return {"customers": pc.sum(pc.equal(rows["segment"], one.segment)).as_py() or 0, "sha256": _sha256(file)}
+        sha256 = _write(file, chunks())
+    return {"customers": pc.sum(pc.equal(rows["segment"], one.segment)).as_py() or 0, "sha256": sha256}
 
 
 def members_of(lists: Mapping[str, pa.Table]) -> pa.Table:
@@ -172,13 +173,27 @@ def _text_of(cells: pa.Array) -> pa.Array:
     return pc.if_else(pc.match_substring_regex(cells, "^'" + LIVE_FORMULA[1:]), pc.utf8_slice_codeunits(cells, 1), cells)
 
 
-def _write(file: Path, chunks: Iterator[bytes]) -> None:
+def _bytes_of(texts: pa.Array) -> memoryview:
+    """The texts one after another, as Arrow holds them."""
+    joined = texts.cast(pa.large_string())
+    if not len(joined):
+        return memoryview(b"")
+    _, offsets, data = joined.buffers()
+    places = memoryview(offsets).cast("q")
+    return memoryview(data)[places[joined.offset] : places[joined.offset + len(joined)]]
+
+
+def _write(file: Path, chunks: Iterator[bytes | memoryview]) -> str:
+    """Write a file; the SHA-256 of what was to be written."""
+    sha256 = hashlib.sha256()
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as stream:
         for chunk in chunks:
             stream.write(chunk)
+            sha256.update(chunk)
         stream.flush()
         os.fsync(stream.fileno())
+    return sha256.hexdigest()
 
 
 def _is_same(folder: Path, aside: Path, names: Sequence[str]) -> bool:

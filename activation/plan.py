@@ -80,9 +80,9 @@ class Plan:
         return "\n".join(["| list | now | enter | leave | of these expired | then |", "| --- | --- | --- | --- | --- | --- |", *rows])
 
 
-def make_plan(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> Plan:
-    """The plan for `subject`."""
-    found = compare(subject, desired, holdings, memory)
+def make_plan(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, *, with_rows: bool) -> Plan:
+    """The plan for `subject`, with the rows of its lists where it is to be pushed."""
+    found = compare(subject, desired, holdings, memory, with_rows=with_rows)
     body = _canonical(subject, desired.as_of, found)
     changes = Changes(desired.as_of, desired.model_version, subject.lists, found.enter, found.leave, found.update, found.rows)
     digest = hashlib.sha256(body.encode()).hexdigest()

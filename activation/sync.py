@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from activation.comparison import Subject
 from activation.desired import read_desired
-from activation.destination import MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
+from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Action, Configured, Destination, Holdings, load_destination
 from activation.guard import ApprovalNeeded, Circumstances, judge, wrong_target
 from activation.ledger import Ledger
 from activation.plan import Plan, make_plan
@@ -61,7 +61,7 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
         ConfigurationError, InputError, TryAgain: see the message.
     """
     with step(home, f"push {name}", kind, as_of) as run, _open_sync(run, name, secrets) as sync:
-        plan = sync.plan()
+        plan = sync.plan(with_rows=True)
         sync.clear(plan)
         note_contacts(run)
         run.summary = sync.push(plan)
@@ -90,15 +90,16 @@ class _Sync:
         self._destination = destination
         self._ledger = Ledger(run.state, configured.name)
         self._replaces_lists = destination.capabilities.replaces_lists
-        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of))
+        by_customer = destination.capabilities.contact_key == CUSTOMER_KEY
+        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of), with_addresses=not by_customer)
         with run.state.transaction() as connection:
             self._stranger_key = home_key(connection, "strangers")
         self._target = destination.target()
         present = configured.lists(run.home)
         self._lists = present + self._ledger.retired_lists(present, are_replaced=self._replaces_lists)
 
-    def plan(self) -> Plan:
-        """The plan of this moment, from a fresh read of the destination."""
+    def plan(self, *, with_rows: bool = False) -> Plan:
+        """The plan of this moment, from a fresh read of the destination; only one that is pushed needs the rows of its lists."""
         settings = self._configured.settings
         subject = Subject(
             name=self._configured.name,
@@ -113,8 +114,8 @@ class _Sync:
         self._stop_at_wrong_target()
         holdings = self._destination.read(self._lists)
         if self._replaces_lists and self._ledger.pinned() == self._target:
-            holdings = _with_beliefs(holdings, self._ledger.believed())
-        return make_plan(subject, self._desired, holdings, self._ledger.memory(self._run.as_of))
+            holdings = _with_beliefs(holdings, self._ledger.believed(but=holdings.lists))
+        return make_plan(subject, self._desired, holdings, self._ledger.memory(self._run.as_of), with_rows=with_rows)
 
     def clear(self, plan: Plan) -> None:
         """Return when the plan may be pushed: it continues a push that began, is approved, or the guard lets it pass."""
@@ -175,9 +176,8 @@ class _Sync:
             )
 
 
-def _with_beliefs(holdings: Holdings, believed: pa.Table) -> Holdings:
+def _with_beliefs(holdings: Holdings, lost: pa.Table) -> Holdings:
     """A list that is missing, or that somebody has saved anew, holds for the plan what the ledger says that it was given."""
-    lost = believed.filter(pc.invert(pc.is_in(believed["segment"], pa.array(sorted(holdings.lists), pa.string()))))
     members = pa.table([lost["segment"], lost["customer_id"], pa.nulls(lost.num_rows, pa.string())], schema=MEMBERS_SCHEMA)
     lists = holdings.lists | frozenset(pc.unique(lost["segment"]).to_pylist())
     return Holdings(lists, pa.concat_tables([holdings.members, members]), holdings.contacts)

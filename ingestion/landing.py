@@ -98,8 +98,7 @@ class Landing:
 
     def _insert_versions(self, table: Table, files: Sequence[str]) -> int:
         """Append what is new or changed; the number of rows that were offered."""
-        self._warehouse.load_temporary("offered_rows", [self._folder / file for file in files])
-        self._hold_back(table)
+        self._offer(table, [self._folder / file for file in files])
         is_first_load = self._is_first_load(table)
         own = ", ".join(column.name for column in table.columns if column not in VERSION_COLUMNS)
         learned = "cast(? as timestamp) + file_ordinal * interval '1 microsecond'"
@@ -123,8 +122,9 @@ class Landing:
         )
         return self._number("select count(*) from offered_rows", [])
 
-    def _hold_back(self, table: Table) -> None:
-        """Take out of the offered rows what must not be landed."""
+    def _offer(self, table: Table, files: Sequence[Path]) -> None:  # noqa: ARG002 - a requeue looks at the table
+        """The relation `offered_rows`: what the extract brings for the table."""
+        self._warehouse.load_temporary("offered_rows", files)
 
     def _version_before(self, table: Table, *, is_first_load: bool, files_count: int) -> tuple[str, list[str]]:
         """Query of the offered rows with the hash of the version before each, in an earlier file or in the warehouse."""

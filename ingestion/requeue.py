@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -138,8 +139,9 @@ class Requeue(Landing):
         )
         super().land(extraction)
 
-    def _hold_back(self, table: Table) -> None:
-        """Rows whose record has been landed with other content, by a later reading or by another row of their own."""
+    def _offer(self, table: Table, files: Sequence[Path]) -> None:
+        """Without the rows whose record has been landed with other content, by a later reading or by another row of their own."""
+        self._warehouse.load_temporary("reread_rows", files)
         self._warehouse.create_temporary(
             "overtaken_rows",
             f"""
@@ -148,13 +150,13 @@ class Requeue(Landing):
                 select record_key, content_hash, known_at, is_known_at_assumed, run_id, file, line,
                     row_number() over (partition by record_key order by known_at desc) as newest
                 from {table.qualified_name}
-                where source = ? and record_key in (select record_key from offered_rows)
+                where source = ? and record_key in (select record_key from reread_rows)
             )
             select offered.record_key, offered.file_ordinal, waiting.mapped_table, offered.file, offered.line,
                 'the row at line ' || known.line
                 || case when known.file = offered.file then '' else ' of ' || known.file end
                 || ' has the same key and another content, and has been landed' as reason
-            from offered_rows as offered
+            from reread_rows as offered
             inner join waiting_rows as waiting on offered.file_ordinal = waiting.file_ordinal and offered.line = waiting.line
             inner join known on offered.record_key = known.record_key and known.newest = 1 and known.content_hash <> offered.content_hash
             where (known.run_id = waiting.extracted_by and known.file >= waiting.file)
@@ -163,14 +165,16 @@ class Requeue(Landing):
             [self._source],
         )
         self._set_aside(f"select '{table.name}' as table_name, mapped_table, file, line, reason from overtaken_rows")
-        self._warehouse.execute(
+        self._warehouse.create_temporary(
+            "offered_rows",
             """
-            delete from offered_rows
-            where exists (
+            as
+            select * from reread_rows as offered
+            where not exists (
                 select 1 from overtaken_rows as overtaken
-                where overtaken.record_key = offered_rows.record_key and overtaken.file_ordinal = offered_rows.file_ordinal
+                where overtaken.record_key = offered.record_key and overtaken.file_ordinal = offered.file_ordinal
             )
-            """
+            """,
         )
 
     def in_words(self) -> str:

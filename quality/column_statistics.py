@@ -28,15 +28,14 @@ def measure(
             profile.values[table, column, statistic] = float(value)
 
 
-def column_aggregates(column: Column, prefix: str = "", only: str = "") -> Iterator[tuple[tuple[str, str], str]]:
-    """((column, statistic), aggregate) for one column; over the rows that fit `only`, its statistics then begin with `prefix`."""
-    where = f" filter (where {only})" if only else ""
+def column_aggregates(column: Column, prefix: str = "") -> Iterator[tuple[tuple[str, str], str]]:
+    """((column, statistic), aggregate) for one column; its statistics begin with `prefix`."""
     number = as_number(column)
-    yield (column.name, f"{prefix}null_share"), f"1 - cast(count({column.name}){where} as double precision) / nullif(count(*){where}, 0)"
-    yield (column.name, f"{prefix}mean"), mean_of(number, where)
+    yield (column.name, f"{prefix}null_share"), f"1 - cast(count({column.name}) as double precision) / nullif(count(*), 0)"
+    yield (column.name, f"{prefix}mean"), mean_of(number)
     if column.type != "text":
-        yield (column.name, f"{prefix}min"), f"min({number}){where}"
-        yield (column.name, f"{prefix}max"), f"max({number}){where}"
+        yield (column.name, f"{prefix}min"), f"min({number})"
+        yield (column.name, f"{prefix}max"), f"max({number})"
 
 
 def as_number(column: Column) -> str:
@@ -50,10 +49,10 @@ def as_number(column: Column) -> str:
     return f"cast({column.name} as double precision)"
 
 
-def mean_of(number: str, where: str = "") -> str:
+def mean_of(number: str) -> str:
     """The mean to six decimals, whatever the order of addition; what is not finite is left to the maximum."""
     finite = f"case when abs({number}) < {BEYOND_ANY_SHOP:.0f} then {number} end"
-    return f"cast(avg(cast({finite} as decimal(38, 6))){where} as double precision)"
+    return f"cast(avg(cast({finite} as decimal(38, 6))) as double precision)"
 
 
 def measure_histograms(

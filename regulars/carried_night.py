@@ -1,7 +1,8 @@
-"""The night whose orders and baskets stand in the tables of the features, so that the next one computes only who has moved."""
+"""The night whose orders, baskets and summaries stand in the tables of the features, so that the next one computes only who has moved."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -31,7 +32,7 @@ def standing_night(warehouse: Warehouse, run: Run) -> CarriedNight | None:
         inner join control.nights as nights on builds.as_of_date = nights.as_of_date and builds.run_id = nights.run_id
         where builds.layer = 'features' and builds.fingerprint = ?
         """,
-        [models_fingerprint(run)],
+        [_fingerprint(run)],
     )
     return CarriedNight(*rows[0]) if rows else None
 
@@ -51,7 +52,7 @@ def record_night(warehouse: Warehouse, run: Run) -> None:
     """Write down that the tables hold the run's night."""
     with warehouse.transaction():
         forget_night(warehouse)
-        row = {"layer": ["features"], "fingerprint": [models_fingerprint(run)], "run_id": [run.run_id], "as_of_date": [run.as_of]}
+        row = {"layer": ["features"], "fingerprint": [_fingerprint(run)], "run_id": [run.run_id], "as_of_date": [run.as_of]}
         warehouse.append(BUILDS, pa.table(row))
 
 
@@ -75,3 +76,8 @@ def forget_night_that_knew_less(warehouse: Warehouse, run: Run) -> None:
         if warehouse.rows(late, [standing.known_until, table.name]):
             forget_night(warehouse)
             return
+
+
+def _fingerprint(run: Run) -> str:
+    """SHA-256 over what the tables are built with: the orders of a season end with the churn horizon."""
+    return hashlib.sha256(f"{models_fingerprint(run)} {run.settings.prediction.churn_horizon_days}".encode()).hexdigest()

@@ -38,11 +38,10 @@ create table if not exists home_keys (
     value text not null                  -- such as the salt of the control-group hash; never changes
 );
 create table if not exists control_arms (
-    person text not null,                -- customer_id
     segment text not null,
     arm text not null check (arm in ('treatment', 'control')),
     assigned_on text not null,           -- as_of of first sight
-    primary key (person, segment)
+    persons text not null                -- customer_ids, see regulars.id_lists; nobody stands twice in a segment
 );
 create table if not exists plans (
     plan_sha256 text primary key,
@@ -55,13 +54,24 @@ create table if not exists ledger (
     position integer primary key autoincrement,
     destination text not null,
     segment text not null,
-    customer_id text not null,
-    action text not null check (action in ('enter', 'leave', 'update')),
-    content_hash text not null,          -- of the fields sent, so that an unchanged contact is not sent again
+    action text not null check (action in ('enter', 'leave')),
     plan_sha256 text not null,
-    as_of_date text not null
+    as_of_date text not null,
+    customers_count integer not null,
+    customer_ids text not null           -- whom one call put on the list or took off it, see regulars.id_lists
 );
-create index if not exists ledger_by_list on ledger (destination, segment, customer_id, position);
+create index if not exists ledger_by_night on ledger (destination, as_of_date);
+create view if not exists ledger_entries as
+    select position, destination, segment, ids.value as customer_id, action, plan_sha256, as_of_date
+    from ledger, json_each(ledger.customer_ids) as ids;
+create table if not exists sent_contacts (
+    destination text not null,
+    customer_id text not null,
+    content_hash text not null,          -- of the fields sent last, so that an unchanged contact is not sent again
+    plan_sha256 text not null,
+    as_of_date text not null,
+    primary key (destination, customer_id)
+) without rowid;
 create table if not exists decisions (
     plan_sha256 text not null,           -- a plan that the guard stopped
     decided_at text not null,            -- UTC; an approved plan may be pushed for 24 hours from here
@@ -101,6 +111,25 @@ create table if not exists sent_nights (
 );
 """
 
+ROWS_OF_ONE_CUSTOMER = """
+begin immediate;
+alter table ledger rename to former_ledger;
+alter table control_arms rename to former_control_arms;
+"""
+INTO_LISTS = """
+insert into ledger (destination, segment, action, plan_sha256, as_of_date, customers_count, customer_ids)
+select destination, segment, action, plan_sha256, as_of_date, count(*), json_group_array(customer_id)
+from former_ledger where action <> 'update'
+group by destination, segment, action, plan_sha256, as_of_date order by min(position);
+insert or replace into sent_contacts
+select destination, customer_id, content_hash, plan_sha256, as_of_date from former_ledger where action = 'update' order by position;
+insert into control_arms select segment, arm, assigned_on, json_group_array(person) from former_control_arms group by 1, 2, 3;
+drop table former_ledger;
+drop table former_control_arms;
+commit;
+"""
+"""An early state, which had a row for each customer, before and after the present tables are made: one transaction."""
+
 
 def home_key(connection: sqlite3.Connection, name: str) -> str:
     """A random key of the home's own, made at first need and never changed."""
@@ -121,8 +150,12 @@ class State:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.connection() as connection:
             connection.execute("pragma journal_mode = wal")
-            connection.executescript(SCHEMA)
+            self._bring_up_to_date(connection)
         file.chmod(0o600)
+
+    def _bring_up_to_date(self, connection: sqlite3.Connection) -> None:
+        is_early = connection.execute("select 1 from pragma_table_info('ledger') where name = 'customer_id'").fetchone() is not None
+        connection.executescript(ROWS_OF_ONE_CUSTOMER + SCHEMA + INTO_LISTS if is_early else SCHEMA)
 
     def latest_sent(self) -> date | None:
         """The latest as_of that any destination of the home was sent. Nights before it are past: they send nothing any more."""

@@ -52,7 +52,7 @@ def last_push_changed_nothing(state: State, as_of: date) -> bool:
             """
             select count(*) from ledger
             inner join sent_nights on ledger.destination = sent_nights.destination and ledger.plan_sha256 = sent_nights.plan_sha256
-            where sent_nights.as_of_date = ? and ledger.action <> 'update'
+            where sent_nights.as_of_date = ?
             """,
             [as_of.isoformat()],
         ).fetchone()[0]

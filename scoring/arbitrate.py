@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 
-import pyarrow as pa
-
-from regulars.segment import Segment
 from regulars.warehouse import Warehouse
 
 
-def write_plays(warehouse: Warehouse, segments: Sequence[Segment], as_of: date) -> int:
+def write_plays(warehouse: Warehouse, as_of: date) -> int:
     """Write the plays of the as_of; the number of them.
 
     A member with permission on the segment's channel is a candidate, unless a play on that channel lies within the
@@ -19,34 +15,13 @@ def write_plays(warehouse: Warehouse, segments: Sequence[Segment], as_of: date) 
     wins; its name breaks a tie. Losing a play does not touch the membership.
     """
     warehouse.execute("delete from segments.plays where as_of_date = ?", [as_of])
-    warehouse.create_temporary(
-        "catalogue",
-        "(segment varchar, membership varchar, channel varchar, priority bigint, quiet_since date, offer varchar, valid_until date)",
-    )
-    warehouse.append_temporary(
-        "catalogue",
-        pa.Table.from_pylist(
-            [
-                {
-                    "segment": segment.name,
-                    "membership": segment.membership,
-                    "channel": segment.channel,
-                    "priority": segment.priority,
-                    "quiet_since": as_of - timedelta(days=segment.cool_down_days),
-                    "offer": segment.offer,
-                    "valid_until": as_of + timedelta(days=segment.offer_valid_days),
-                }
-                for segment in segments
-            ]
-        ),
-    )
     warehouse.execute(
         """
         insert into segments.plays (customer_id, as_of_date, channel, segment, offer, valid_until)
         with last_plays as (
             select customer_id, channel, max(as_of_date) as played_on
             from segments.plays
-            where as_of_date < ?
+            where as_of_date < ? and as_of_date > (select min(quiet_since) from catalogue)
             group by customer_id, channel
         ),
         played_memberships as (
@@ -56,7 +31,14 @@ def write_plays(warehouse: Warehouse, segments: Sequence[Segment], as_of: date) 
                 on plays.customer_id = memberships.customer_id
                 and plays.segment = memberships.segment
                 and plays.as_of_date = memberships.as_of_date
-            where plays.as_of_date < ?
+            inner join catalogue on plays.segment = catalogue.segment
+            where plays.as_of_date < ? and catalogue.membership = 'transient'
+                and plays.as_of_date >= (
+                    select min(memberships.entered_on)
+                    from segments.segment_memberships as memberships
+                    inner join catalogue on memberships.segment = catalogue.segment
+                    where memberships.as_of_date = ? and catalogue.membership = 'transient'
+                )
         ),
         candidates as (
             select
@@ -80,6 +62,6 @@ def write_plays(warehouse: Warehouse, segments: Sequence[Segment], as_of: date) 
         from candidates
         where place = 1
         """,
-        [as_of, as_of, as_of, as_of],
+        [as_of] * 5,
     )
     return int(warehouse.rows("select count(*) from segments.plays where as_of_date = ?", [as_of])[0][0])

@@ -4,19 +4,38 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 from regulars.airflow_environment import NO_TELEMETRY
 from tests import postgres_server as servers
 from tests.object_store import Bucket, ObjectStoreServer, running
 
 ROOT = Path(__file__).resolve().parents[1]
+SHARE_A_SHOP = ("tests/night/", "tests/quality/")
+"""Folders whose tests share what takes longest to set up, so that one process runs each; the longest first."""
 os.environ.update(NO_TELEMETRY)
 # The machine may be busy: a slow example is no failure. Derandomised, so that a red test is red again.
 settings.register_profile("regulars", deadline=None, derandomize=True)
 settings.load_profile("regulars")
+
+
+class ByFolder(LoadScopeScheduling):
+    """As `--dist loadfile`, and a folder that shares a shop is not torn apart."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in SHARE_A_SHOP if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
+    return ByFolder(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(SHARE_A_SHOP))
 
 
 @pytest.fixture

@@ -1,7 +1,4 @@
-{#-
-Empties the slices that a model is about to write. The delete+insert strategy alone would leave the old slice of a date
-that has no rows any more.
--#}
+{#- Empties the slices that a model is about to write, that of a date that has no rows any more too. -#}
 {% macro replace_slices(condition=none) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
@@ -12,8 +9,38 @@ that has no rows any more.
     {%- endif -%}
 {%- endmacro %}
 
-{#- Deletes the slices of all dates but those of this build, once what is carried over from them has been. -#}
-{% macro keep_slices_of_this_build() -%}
-    delete from {{ this }}
-    where as_of_date not in (select as_of_dates.as_of_date from {{ source('control', 'as_of_dates') }} as as_of_dates)
+{#- Whether a row's customer is computed: all of them, unless the as_of_date is carried from one that stands. -#}
+{% macro is_computed_for(row) -%}
+    {%- if changes_only() -%}
+        (as_of_dates.carried_from is null or {{ is_among(row, ref('int_moved_customers'), ['customer_id']) }})
+    {%- else -%}
+        true
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+Hooks before a model that holds the as_of_dates of one build, a row of which depends on its customer alone. Of the slice that a night is
+carried from stay the rows of customers who have not moved, and become the night's; all other rows are deleted.
+-#}
+{% macro delete_but_carried() -%}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where
+            as_of_date not in (
+                select as_of_dates.carried_from from {{ source('control', 'as_of_dates') }} as as_of_dates
+                where as_of_dates.carried_from is not null
+            )
+            or {{ is_among(this.identifier, ref('int_moved_customers'), ['customer_id']) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro carry(days=none) -%}
+    {%- if is_incremental() -%}
+        update {{ this }}
+        set
+            as_of_date = as_of_dates.as_of_date
+            {%- if days %}, {{ days }} = {{ day_number('as_of_dates.as_of_date') }}{% endif %}
+        from {{ source('control', 'as_of_dates') }} as as_of_dates
+        where {{ this.identifier }}.as_of_date = as_of_dates.carried_from
+    {%- endif -%}
 {%- endmacro %}

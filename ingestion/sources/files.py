@@ -141,15 +141,19 @@ class Source:
                             guest_rows=guest_rows,
                             file_ordinal=len(extraction.files),
                         )
-                        table_extraction.write(into, extraction)
-                        if rows.sha256 != file.sha256:
-                            raise TryAgain(
-                                f"{file.file} of the source {self._name} changed while it was read; wait until it is complete, "
-                                "then try again"
-                            )
+                        try:
+                            table_extraction.write(into, extraction)
+                        except InputError:
+                            self._require_unchanged(file, data_file.fingerprint())
+                            raise
+                        self._require_unchanged(file, rows.sha256)
                         table_extraction.refuse_when_every_row_is_bad()
             guest_rows.write(into, extraction)
         return extraction
+
+    def _require_unchanged(self, file: LandedFile, sha256: str) -> None:
+        if sha256 != file.sha256:
+            raise TryAgain(f"{file.file} of the source {self._name} changed while it was read; wait until it is complete, then try again")
 
     def reread(
         self, waiting: Sequence[WaitingRows], into: Path, *, known_at: datetime, first_ordinal: int, places_taken: PlacesTaken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -18,10 +19,11 @@ from ingestion.tabular.mapping import (
     own_columns,
 )
 from ingestion.tabular.rows import FileRows
-from ingestion.tabular.typing_sql import TypedText, as_written, literal, typed
+from ingestion.tabular.stored_columns import StoredColumns
+from ingestion.tabular.typing_sql import Stored, TypedText, as_written, literal, typed
 from regulars.errors import ConfigurationError, InputError
 from regulars.segment_rule import RuleError
-from regulars.tables import Column, Table
+from regulars.tables import Column, ColumnType, Table
 
 LATEST_EVENT = timedelta(days=1)
 """After its known_at, a run believes no event: a day, for clocks and zones that are set wrong."""
@@ -53,6 +55,7 @@ class Binding:
     def __init__(self, reading: TableReading, rows: FileRows, *, known_at: datetime):
         self._latest = known_at + LATEST_EVENT
         self.reading, self.table, self.mapping, self._rows = reading, reading.table, reading.mapping, rows
+        self._stored: Mapping[str, str] = {}
         self._where = f"sources.{reading.source}.tables.{self.table.name}"
         mapped = self.mapping.rules()
         self.is_by_name = mapped is None
@@ -108,16 +111,60 @@ class Binding:
         """Alias of the text of a column of the file."""
         return f"t{self._rows.columns.index(column)}"
 
+    def field(self, column: str) -> str:
+        """Name of a column of the file in the engine."""
+        return f"c{self._rows.columns.index(column)}"
+
+    def given(self, column: str) -> str:
+        """SQL that is null where the file has no value in the column."""
+        stored = self._stored_as(column)
+        return stored.sql if stored else self.text(column)
+
+    def is_blank(self) -> str:
+        """SQL of whether no column has a value."""
+        # By their places: a file may have a name twice.
+        columns = enumerate(self._rows.columns)
+        return " and ".join(f"c{place} is null" if self._stored_as(name) else f"coalesce(c{place}, '') = ''" for place, name in columns)
+
+    def read_as_stored(self, columns: StoredColumns) -> bool:
+        """Take the values as the engine finds them in the file, from here on; false when they do not fit, and texts are needed."""
+        uses: dict[str, set[ColumnType]] = {name: {"text"} for name in self.mapping.row_key or []}
+        for canonical, rule in self.rules.items():
+            if rule.column is not None:
+                uses.setdefault(rule.column, set()).add(self._canonical[canonical].type)
+        for name in self._named_in_predicates:
+            if self._types[name] == "text":
+                uses.setdefault(name, set()).add("text")
+        more_than_texts = {name for name in uses if columns.types.get(name) != "VARCHAR"}
+        is_told_by_texts = bool(
+            self.mapping.nulls
+            or self.mapping.thousands
+            or self.mapping.decimal != "."
+            or any(rule.values and rule.column in more_than_texts for rule in self.rules.values())
+        )
+        is_clock_needed = any(columns.types.get(name) == "TIMESTAMP WITH TIME ZONE" for name in self._named_in_predicates)
+        if (more_than_texts and is_told_by_texts) or is_clock_needed or not columns.fit(uses):
+            return False
+        self._stored = columns.types
+        return True
+
+    def _stored_as(self, column: str) -> Stored | None:
+        type_ = self._stored.get(column, "VARCHAR")
+        return None if type_ == "VARCHAR" else Stored(self.field(column), type_)
+
     @cached_property
     def texts(self) -> dict[str, str]:
         """SQL of every text that is needed, by alias: null where it means nothing."""
         needed = [rule.column for rule in self.rules.values() if rule.column is not None] + (self.mapping.row_key or [])
-        needed += [name for text in self._predicate_texts() for name in RowPredicate(text).columns if name in self._rows.columns]
+        needed += [name for name in self._rows.columns if name in self._named_in_predicates]
         expressions = {}
+        nothing = ", ".join(literal(text) for text in ("", *self.mapping.nulls))
         for name in dict.fromkeys(needed):
-            field = f"c{self._rows.columns.index(name)}"
-            nothing = ", ".join(literal(text) for text in ("", *self.mapping.nulls))
-            expressions[self.text(name)] = f"case when {field} not in ({nothing}) then {field} end"
+            field = self.field(name)
+            is_stored = self._stored_as(name) is not None
+            expressions[self.text(name)] = (
+                f"cast({field} as varchar)" if is_stored else f"case when {field} not in ({nothing}) then {field} end"
+            )
         return expressions
 
     @property
@@ -128,18 +175,30 @@ class Binding:
     @cached_property
     def values(self) -> dict[str, TypedText]:
         """Every mapped canonical column."""
-        columns = {column.name: column for column in own_columns(self.table)} | {EMAIL: Column(EMAIL, "text", "Names a guest.")}
         values = {}
         for canonical, rule in self.rules.items():
-            text = self.text(rule.column) if rule.column is not None else literal(rule.constant or "")
             values[canonical] = typed(
-                self.table, columns[canonical], rule, self.mapping, zone=self.reading.time_zone, latest=self._latest, text=text
+                self.table,
+                self._canonical[canonical],
+                rule,
+                self.mapping,
+                zone=self.reading.time_zone,
+                latest=self._latest,
+                text=self.text(rule.column) if rule.column is not None else literal(rule.constant or ""),
+                stored=self._stored_as(rule.column) if rule.column is not None else None,
             )
         return values
 
-    def _predicate_texts(self) -> list[str]:
+    @property
+    def _canonical(self) -> dict[str, Column]:
+        return {column.name: column for column in own_columns(self.table)} | {EMAIL: Column(EMAIL, "text", "Names a guest.")}
+
+    @property
+    def _named_in_predicates(self) -> set[str]:
+        """Columns of the file that the rules name."""
         cancellations = getattr(self.mapping, "cancellations", None)
-        return [rule.when for rule in self.mapping.exclude] + ([cancellations.when] if cancellations else [])
+        rules = [rule.when for rule in self.mapping.exclude] + ([cancellations.when] if cancellations else [])
+        return {name for rule in rules for name in RowPredicate(rule).columns if name in self._rows.columns}
 
     def _predicate_inputs(self) -> tuple[dict[str, RuleType], dict[str, str]]:
         """Type and alias of what a predicate may name: numbers as numbers, times as the file writes them, the rest as text."""
@@ -158,11 +217,10 @@ class Binding:
     @cached_property
     def times_as_written(self) -> dict[str, str]:
         """SQL of the times that predicates name, by alias."""
-        named = {name for text in self._predicate_texts() for name in RowPredicate(text).columns}
         return {
-            self._inputs[rule.column]: as_written(rule, self.text(rule.column))
+            self._inputs[rule.column]: as_written(rule, self.text(rule.column), self._stored_as(rule.column))
             for rule in self.rules.values()
-            if rule.column in named and self._types[rule.column] == "time"
+            if rule.column in self._named_in_predicates and self._types[rule.column] == "time"
         }
 
     def made_up_row(self) -> str:

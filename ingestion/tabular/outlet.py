@@ -24,7 +24,9 @@ _EVENT = {
     CONSENTS: "changed_at",
 }
 _ACCOUNT = "resolved_account"
-USABLE = "problem is null and excluded_by is null"
+IS_USED = "not exists (select 1 from judged where judged.line = resolved.line)"
+"""SQL over `resolved`: nothing is wrong with the row, no rule excludes it, and it takes nothing back."""
+IS_CANCELLED = "line in (select line from judged where is_cancelled and problem is null and excluded_by is null)"
 
 
 @dataclass(frozen=True)
@@ -46,59 +48,79 @@ class Outlet:
     key: str = ""
     derived_id: str = ""
 
-    def keyed(self) -> str:
-        """SQL of the table `keyed`: the rows with their keys and content hashes.
+    def chosen(self) -> str:
+        """SQL of the view `chosen`: the rows that go this way, their values as the table has them."""
+        values = ", ".join(f"cast({sql} as {COLUMN_TYPES[self._types[name]]}) as {name}" for name, sql in self.values.items())
+        return f"""
+            create or replace temporary view chosen as
+            select line, last_line, {self.key or "null"} as declared_key, {self.event_at} as event_at, {values}
+            from resolved where {self.where}
+        """
+
+    def keyed(self, rows: str = "chosen") -> str:
+        """Query of rows of `chosen` with their keys and content hashes.
 
         A row without key is named by file, content and its place among the equal rows of the file, so that a grown file
         brings what is new in it. That name rests on the columns that say what happened, not on those that describe it:
         a mapping that is given one more column makes new versions, not new rows.
         """
-        types: dict[str, ColumnType] = {column.name: column.type for column in own_columns(self.table)}
-        nullable = {column.name for column in own_columns(self.table) if column.nullable}
-        core = [name for name in self.values if name not in nullable or name in ("account_id", "product_id")]
-        values = ", ".join(f"cast({sql} as {COLUMN_TYPES[types[name]]}) as {name}" for name, sql in self.values.items())
-        others = [name for name in self.values if name not in core]
+        others = [name for name in self.values if name not in self._core]
         return f"""
-            create or replace temporary table keyed as
-            with chosen as (
-                select line, last_line, {self.key or "null"} as declared_key, {self.event_at} as event_at, {values}
-                from resolved where {self.where}
-            ),
-            cored as (select *, md5({told_apart(core, types)}) as core_hash from chosen)
-            select * exclude (declared_key, core_hash), coalesce(declared_key, core_hash) as row_key,
-                md5(core_hash || {told_apart(others, types)}) as content_hash
-            from cored
+            select * exclude (declared_key, core_hash), {"declared_key" if self.key else "core_hash"} as row_key,
+                md5(core_hash || {told_apart(others, self._types)}) as content_hash
+            from (select *, md5({told_apart(self._core, self._types)}) as core_hash from {rows})
+        """
+
+    def repeated(self) -> str:
+        """SQL of the table `repeated`: likenesses that several rows have. Equal keys have equal ones, which are cheaper than keys."""
+        return f"""
+            create or replace temporary table repeated as
+            select {self._likeness} as likeness from chosen group by likeness having count(*) > 1
         """
 
     def repeats(self) -> str:
-        """SQL of the table `repeats`: the few rows that share their key with another row of the file, and the fate of each."""
+        """SQL of the table `repeats`: the few rows that may share their key with another row of the file, and the fate of each."""
         is_same = "content_hash = first_value(content_hash) over same_key"
         contradicts = f"when {is_same} then 'merged' else 'contradicting'" if self.key else "else 'kept'"
         return f"""
             create or replace temporary table repeats as
-            with repeated as (select row_key from keyed group by row_key having count(*) > 1)
             select line, last_line, row_number() over same_key as place, first_value(line) over same_key as first_line,
                 case when row_number() over same_key = 1 then 'kept' {contradicts} end as fate
-            from keyed where row_key in (select row_key from repeated)
+            from ({self.keyed(f"(select * from chosen where {self._likeness} in (select likeness from repeated))")})
             window same_key as (partition by row_key order by line)
         """
 
     def kept(self, label: str, ordinal: int) -> str:
         """Query of the rows that are kept, in the order of the file, as an extraction holds them."""
         if self.key:
-            key, own_id = "row_key", f"left(md5(row_key), {_ID_LENGTH})"
+            key, own_id, taken = "row_key", f"left(md5(row_key), {_ID_LENGTH})", ""
         else:
             file_code = hashlib.sha256(label.encode()).hexdigest()[:6]
             number = "(coalesce(place, 1) + coalesce(taken, 0))"
             key = f"{self.begin_of_key(label)} || {number}"
             own_id = f"{literal(file_code + '-')} || left(row_key, {_ID_LENGTH}) || case when {number} > 1 then '-' || {number} else '' end"
+            taken = f"left join taken on taken.begin = {self.begin_of_key(label)}"
         columns = [f"{own_id} as {column.name}" if column.name == self.derived_id else column.name for column in own_columns(self.table)]
         return f"""
             select {", ".join(columns)}, {key} as record_key, content_hash, event_at,
                 {literal(label)} as file, line, {ordinal} as file_ordinal
-            from keyed left join repeats using (line) left join taken on taken.begin = {self.begin_of_key(label)}
+            from ({self.keyed()}) as keyed left join repeats using (line) {taken}
             where coalesce(fate, 'kept') = 'kept'
         """
+
+    @property
+    def _types(self) -> dict[str, ColumnType]:
+        return {column.name: column.type for column in own_columns(self.table)}
+
+    @property
+    def _core(self) -> list[str]:
+        """The columns that say what happened."""
+        nullable = {column.name for column in own_columns(self.table) if column.nullable}
+        return [name for name in self.values if name not in nullable or name in ("account_id", "product_id")]
+
+    @property
+    def _likeness(self) -> str:
+        return f"hash({'declared_key' if self.key else ', '.join(self._core)})"
 
     @staticmethod
     def begin_of_key(label: str) -> str:
@@ -135,7 +157,7 @@ def main_outlet(binding: Binding) -> Outlet:
     own_id = OWN_ID[table][0]
     derived_id = "" if own_id in binding.rules or own_id == "account_id" else own_id
     values.pop(derived_id, None)
-    return Outlet(table, values, _event(table, values), f"{USABLE} and not is_cancelled", key=_key(binding), derived_id=derived_id)
+    return Outlet(table, values, _event(table, values), IS_USED, key=_key(binding), derived_id=derived_id)
 
 
 def cancelled_outlet(binding: Binding) -> Outlet:
@@ -154,7 +176,7 @@ def cancelled_outlet(binding: Binding) -> Outlet:
         "match_within_days": str(binding.match_within_days),
         "currency": main["currency"],
     }
-    return Outlet(REFUNDS, values, main["ordered_at"], f"{USABLE} and is_cancelled", key=_key(binding), derived_id="refund_id")
+    return Outlet(REFUNDS, values, main["ordered_at"], IS_CANCELLED, key=_key(binding), derived_id="refund_id")
 
 
 def _key(binding: Binding) -> str:

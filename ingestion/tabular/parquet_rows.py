@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ingestion.tabular.rows import NUL_BYTE, ROW_COLUMNS, FileRows, field_names, holding, without_blanks
+from ingestion.tabular.stored_columns import StoredColumns, stored_columns
 from ingestion.tabular.text_stream import fingerprint
+from ingestion.tabular.work_database import WorkDatabase
 from regulars.errors import InputError
 
 ROWS_PER_BATCH = 1 << 16
@@ -64,6 +66,9 @@ class ParquetRows(FileRows):
             problems[holding("\0", texts)] = NUL_BYTE
             problems[undecodable] = NO_TEXT
             yield pa.record_batch([lines, lines, pa.array(problems, pa.string()), *without_blanks(texts)], names=names)
+
+    def stored(self, work: WorkDatabase) -> StoredColumns | None:
+        return stored_columns(work, self._path)
 
     def raw_rows(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         """The rows as JSON, for in a Parquet file no row stands in one place."""

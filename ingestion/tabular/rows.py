@@ -10,6 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.tabular.stored_columns import StoredColumns
+from ingestion.tabular.work_database import WorkDatabase
+
 ROW_COLUMNS = ("line", "last_line", "malformed")
 """First and last line of the row in its file, from 1 with the header; what is wrong with the row as a whole, else null."""
 
@@ -29,7 +32,7 @@ class FileRows(ABC):
         columns: names of the columns as they stand in the file.
         times: columns that the file itself keeps as timestamps or dates.
         nested: columns whose values are lists or records, which no canonical column can hold.
-        rows_read: rows that came out of `batches` so far, counted where they are read.
+        rows_read: rows that came out of `batches` so far, or that the file says it has, counted where they are read.
     """
 
     label: str
@@ -56,6 +59,10 @@ class FileRows(ABC):
     @abstractmethod
     def raw_rows(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         """The rows at these (first line, last line), in ascending order, as they stand in the file."""
+
+    def stored(self, work: WorkDatabase) -> StoredColumns | None:  # noqa: ARG002 - a text file has none
+        """How the engine reads the file by itself, where it does so as well as `batches`."""
+        return None
 
     def hint(self) -> str:
         """A sentence on why the columns may not be the expected ones, or nothing."""

@@ -11,11 +11,12 @@ import pyarrow as pa
 
 from ingestion.guests import GuestPseudonyms
 from ingestion.source import Extraction, PlacesTaken
+from ingestion.tabular.addresses import identify_addresses
 from ingestion.tabular.binding import Binding
 from ingestion.tabular.guest_rows import GuestRows
 from ingestion.tabular.mapping import EMAIL
-from ingestion.tabular.outlet import USABLE, Outlet, cancelled_outlet, main_outlet
-from ingestion.tabular.rows import ROW_COLUMNS, FileRows, field_names
+from ingestion.tabular.outlet import Outlet, cancelled_outlet, main_outlet
+from ingestion.tabular.rows import FileRows, field_names
 from ingestion.tabular.typing_sql import literal
 from ingestion.tabular.work_database import WorkDatabase
 from regulars.errors import InputError
@@ -44,12 +45,20 @@ class TableExtraction:
         self._work, self._rows, self._binding = work, rows, binding
         self._pseudonyms, self._guest_rows, self._ordinal = pseudonyms, guest_rows, file_ordinal
         self._places_taken = places_taken
+        self._rows_counted = self._bad_rows = self._blank_rows = 0
 
     def write(self, into: Path, extraction: Extraction) -> None:
         """Raises InputError or ConfigurationError when the file cannot be used as a whole."""
+        try:
+            self._write(into, extraction)
+        except EngineError as error:
+            # The engine's message may quote a value of the file.
+            raise InputError(f"{self._rows.label} could not be read ({type(error).__name__}): have it exported again") from None
+
+    def _write(self, into: Path, extraction: Extraction) -> None:
         self._stage()
         self._resolve_guests()
-        self._count(extraction)
+        self._judge(extraction)
         columns = "table_name varchar, line bigint, last_line bigint, problem varchar"
         self._work.run(f"create or replace temporary table contradictions ({columns})")
         self._write_outlet(main_outlet(self._binding), into, extraction)
@@ -57,16 +66,27 @@ class TableExtraction:
             self._write_outlet(cancelled_outlet(self._binding), into, extraction)
         if EMAIL in self._binding.rules and self._binding.table is not CUSTOMERS:
             self._add_guests()
+        self._check_that_all_came_through()
         self._write_quarantine(into, extraction)
 
     def _stage(self) -> None:
-        """The table `staged`: one row per row of the file, typed and judged as far as it can be by itself."""
-        names = field_names(self._rows.columns)
-        lines = [("line", pa.int64()), ("last_line", pa.int64())]
-        schema = pa.schema([*lines, ("malformed", pa.string()), *((name, pa.string()) for name in names)])
+        """The relation `staged`: one row per row of the file, typed and judged as far as it can be by itself.
+
+        A file that the engine reads by itself is read anew whenever `staged` is asked, for the few columns that are wanted then.
+        """
         self._work.use_time_zone(self._binding.reading.time_zone)
         self._try_rules()
-        self._work.load("file_rows", schema, self._rows.batches(), self._staging("file_rows"))
+        stored = self._rows.stored(self._work)
+        if stored and self._binding.read_as_stored(stored):
+            self._rows.rows_read = stored.rows_count
+            self._work.run(f"create or replace temporary view staged as {self._staging(stored.relation)}")
+            return
+        lines = [("line", pa.int64()), ("last_line", pa.int64())]
+        texts = [(name, pa.string()) for name in field_names(self._rows.columns)]
+        schema = pa.schema([*lines, ("malformed", pa.string()), *texts])
+        staging = f"create or replace temporary table staged_rows as {self._staging('file_rows')}"
+        self._work.load("file_rows", schema, self._rows.batches(), staging)
+        self._work.run("create or replace temporary view staged as select * from staged_rows")
 
     def _try_rules(self) -> None:
         """Judge a made-up row: what the engine says about that is about the rules, and quotes nothing of the file."""
@@ -80,11 +100,10 @@ class TableExtraction:
     def _typed(self, relation: str) -> str:
         """The CTEs `texts` and `typed`: the file's texts, then the canonical values."""
         binding = self._binding
-        blank = " and ".join(f"coalesce({name}, '') = ''" for name in field_names(self._rows.columns))
         values = {f"v_{name}": value.sql for name, value in binding.values.items()} | binding.times_as_written
         return f"""
             texts as (
-                select {", ".join(ROW_COLUMNS)}, malformed is null and {blank} as is_blank{_listed(binding.texts)} from {relation}
+                select *, malformed is null and {binding.is_blank()} as is_blank{_listed(binding.texts)} from {relation}
             ),
             typed as (select *{_listed(values)} from texts)
         """
@@ -93,7 +112,6 @@ class TableExtraction:
         binding = self._binding
         kept = ", ".join(["line", "last_line", *binding.key_texts, *(f"v_{name}" for name in binding.values)])
         return f"""
-            create or replace temporary table staged as
             with {self._typed(relation)},
             excluded as (select *, {self._excluded_by()} as excluded_by from typed)
             select {kept}, {binding.cancellation or "false"} as is_cancelled, excluded_by,
@@ -117,11 +135,11 @@ class TableExtraction:
                 expected = literal(f"column {column}: expected {value.expected}")
                 if value.limits:
                     expected = f"case when {value.readable} then {literal(f'column {column}: expected {value.limits}')} else {expected} end"
-                found[f"{binding.text(rule.column)} is not null and v_{name} is null"] = expected
+                found[f"{binding.given(rule.column)} is not null and v_{name} is null"] = expected
             if name in required and name != "account_id" and rule.column is not None:
-                found[f"{binding.text(rule.column)} is null"] = literal(f"column {column}: a value is required")
+                found[f"{binding.given(rule.column)} is null"] = literal(f"column {column}: a value is required")
         for name in binding.mapping.row_key or []:
-            found.setdefault(f"{binding.text(name)} is null", literal(f"column {name}: a value is required"))
+            found.setdefault(f"{binding.given(name)} is null", literal(f"column {name}: a value is required"))
         listed = ", ".join(f"case when {condition} then {words} end" for condition, words in found.items())
         return f"case when {' or '.join(found)} then concat_ws('; ', {listed}) end" if found else "cast(null as varchar)"
 
@@ -129,14 +147,11 @@ class TableExtraction:
         """The view `resolved`: `staged` with the account or guest of each row, and what is wrong where one is needed."""
         binding = self._binding
         has_account, has_email = "account_id" in binding.rules, EMAIL in binding.rules
-        self._work.run("create or replace temporary table addresses (email varchar, normalised_email varchar, guest_id varchar)")
-        if has_email:
-            # An account's own address needs no pseudonym, except where the addresses themselves are the table.
-            whose = "" if binding.table is CUSTOMERS or not has_account else " and v_account_id is null"
-            usable = f"v_email is not null and problem is null and excluded_by is null{whose}"
-            found = self._work.rows(f"select distinct v_email from staged where {usable}")
-            addresses = self._pseudonyms.identify(sorted(address for (address,) in found))
-            self._work.load("identified", addresses.schema, iter(addresses.to_batches()), "insert into addresses select * from identified")
+        # An account's own address needs no pseudonym, and where the addresses themselves are the table nobody is a guest.
+        is_guests = binding.table is not CUSTOMERS
+        whose = "v_account_id is null" if is_guests and has_account else "true"
+        addresses = f"select v_email as email from staged where {whose}" if has_email else "select null as email"
+        identify_addresses(self._work, addresses, self._pseudonyms if is_guests and has_email else None)
         account = f"{literal(binding.reading.account_id_prefix)} || v_account_id" if has_account else "cast(null as varchar)"
         email = "v_email" if has_email else "cast(null as varchar)"
         if binding.table is CUSTOMERS:
@@ -173,27 +188,35 @@ class TableExtraction:
             when {values["unit_price"]} is null then 'a price per unit is required, and does not follow from a quantity of 0'
         """
 
-    def _count(self, extraction: Extraction) -> None:
-        """Rows read, excluded and quarantined so far, by the table for which each row was meant."""
+    def _judge(self, extraction: Extraction) -> None:
+        """The table `judged`: the rows of `resolved` that are bad, excluded or cancelled; counted, by the table they were meant for."""
+        self._work.run(
+            """
+            create or replace temporary table judged as
+            select line, last_line, is_cancelled, excluded_by, problem from resolved
+            where is_cancelled or excluded_by is not null or problem is not null
+            """
+        )
         reasons = [BLANK, *(reason for reason, _ in self._binding.excludes)]
-        counted = usable = blank = 0
-        for is_cancelled, excluded_by, is_problem, count in self._work.rows(
-            "select is_cancelled, excluded_by, problem is not null, count(*) from resolved group by 1, 2, 3"
+        for is_cancelled, excluded_by, count in self._work.rows(
+            "select is_cancelled, excluded_by, count(*) from judged where excluded_by is not null or problem is not null group by 1, 2"
         ):
             extract = extraction.tables[self._meant_for(is_cancelled)]
             extract.rows_read += count
-            counted += count
-            if excluded_by is not None:
-                extract.excluded[reasons[excluded_by]] = extract.excluded.get(reasons[excluded_by], 0) + count
-                blank += count if excluded_by == 0 else 0
-            elif is_problem:
+            self._rows_counted += count
+            if excluded_by is None:
                 extract.rows_quarantined += count
-            usable += count if excluded_by or (excluded_by is None and not is_problem) else 0
-        if counted != self._rows.rows_read:
+                self._bad_rows += count
+            else:
+                extract.excluded[reasons[excluded_by]] = extract.excluded.get(reasons[excluded_by], 0) + count
+                self._blank_rows += count if excluded_by == 0 else 0
+
+    def _check_that_all_came_through(self) -> None:
+        if self._rows_counted != self._rows.rows_read:
             raise InputError(
-                f"{self._rows.label}: {self._rows.rows_read:,} rows were read, {counted:,} came through: please report the defect"
+                f"{self._rows.label}: {self._rows.rows_read:,} rows were read, {self._rows_counted:,} came through: "
+                "please report the defect"
             )
-        self._is_every_row_bad = usable == 0 and counted > blank
 
     def refuse_when_every_row_is_bad(self) -> None:
         """Not one row that can be used means that the file or its mapping is wrong as a whole, and not its rows.
@@ -201,9 +224,10 @@ class TableExtraction:
         Raises:
             InputError: with the commonest reason; the rows of the file were to be set aside.
         """
-        if self._is_every_row_bad:
+        if self._bad_rows and self._bad_rows + self._blank_rows == self._rows_counted:
             reasons = self._work.rows(
-                "select problem, count(*) from resolved where problem is not null group by problem order by count(*) desc, problem"
+                "select problem, count(*) from judged where problem is not null and excluded_by is null "
+                "group by problem order by count(*) desc, problem"
             )
             (reason, count), all_rows = reasons[0], sum(count for _, count in reasons)
             raise InputError(
@@ -216,14 +240,11 @@ class TableExtraction:
 
     def _write_outlet(self, outlet: Outlet, into: Path, extraction: Extraction) -> None:
         extract = extraction.tables[outlet.table.name]
-        self._work.run(outlet.keyed())
-        self._work.run(outlet.repeats())
+        for sql in (outlet.chosen(), outlet.repeated(), outlet.repeats()):
+            self._work.run(sql)
         self._note_places_taken(outlet)
-        rows = self._work.rows("select count(*) from keyed")[0][0]
         fates = dict(self._work.rows("select fate, count(*) from repeats group by fate"))
         merged, contradicting = fates.get("merged", 0), fates.get("contradicting", 0)
-        extract.duplicates_merged += merged
-        extract.rows_quarantined += contradicting
         self._work.run(
             f"""
             insert into contradictions
@@ -232,17 +253,23 @@ class TableExtraction:
             from repeats where fate = 'contradicting'
             """
         )
-        if rows > merged + contradicting:
-            file = f"{outlet.table.name}-{self._ordinal}.parquet"
-            self._work.write_parquet(outlet.kept(self._rows.label, self._ordinal), into / file)
-            extract.parquet.append(file)
+        file = into / f"{outlet.table.name}-{self._ordinal}.parquet"
+        kept = self._work.write_parquet(outlet.kept(self._rows.label, self._ordinal), file)
+        if kept:
+            extract.parquet.append(file.name)
+        else:
+            file.unlink()
+        extract.rows_read += kept + merged + contradicting
+        extract.duplicates_merged += merged
+        extract.rows_quarantined += contradicting
+        self._rows_counted += kept + merged + contradicting
 
     def _note_places_taken(self, outlet: Outlet) -> None:
         """The table `taken`: how many rows of the file with the same content have been landed before, where that makes other rows."""
         self._work.run("create or replace temporary table taken (begin varchar, taken bigint)")
         if self._places_taken is None or outlet.key:
             return
-        begins = self._work.rows(f"select distinct {outlet.begin_of_key(self._rows.label)} from keyed")
+        begins = self._work.rows(f"select distinct {outlet.begin_of_key(self._rows.label)} from ({outlet.keyed()})")
         taken = self._places_taken(outlet.table, [begin for (begin,) in begins])
         self._work.load("found", taken.schema, iter(taken.to_batches()), "insert into taken select * from found")
 
@@ -252,7 +279,9 @@ class TableExtraction:
             f"""
             select guest_id, normalised_email, {main_outlet(self._binding).event_at} as event_at,
                 {literal(self._rows.label)} as file, line, {self._ordinal} as file_ordinal
-            from resolved where {USABLE} and guest_id is not null and {has_no_account}
+            from resolved where guest_id is not null and {has_no_account} and not exists (
+                select 1 from judged where judged.line = resolved.line and (problem is not null or excluded_by is not null)
+            )
             """
         )
 
@@ -261,7 +290,7 @@ class TableExtraction:
         self._work.run(
             f"""
             create or replace temporary table bad_rows as
-            select {meant_for} as table_name, line, last_line, problem from resolved where problem is not null and excluded_by is null
+            select {meant_for} as table_name, line, last_line, problem from judged where problem is not null and excluded_by is null
             union all
             select table_name, line, last_line, problem from contradictions
             """
@@ -279,7 +308,7 @@ class TableExtraction:
         query = f"""
             select table_name, {literal(self._rows.label)} as file, line, problem as reason, raw_bytes,
                 {literal(self._binding.table.name)} as mapped_table, {literal(json.dumps(self._rows.columns, ensure_ascii=False))} as header
-            from bad_rows inner join raw_bytes_of_rows using (line)
+            from bad_rows inner join raw_bytes_of_rows using (line) order by line
         """
         self._work.write_parquet(query, into / file)
         extraction.quarantine.append(file)

@@ -36,12 +36,30 @@ class TypedText:
     limits: str = ""
 
 
+@dataclass(frozen=True)
+class Stored:
+    """A column that the file keeps as more than a text: SQL of its value, and the engine's name of its type."""
+
+    sql: str
+    type: str
+
+
 def literal(text: str) -> str:
     """The text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping, *, zone: str, latest: datetime, text: str) -> TypedText:
+def typed(
+    table: Table,
+    column: Column,
+    rule: ColumnRule,
+    mapping: TableMapping,
+    *,
+    zone: str,
+    latest: datetime,
+    text: str,
+    stored: Stored | None = None,
+) -> TypedText:
     """The value of a canonical column.
 
     Args:
@@ -49,6 +67,7 @@ def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping,
         zone: IANA name of the time zone of times without one; the session's zone is the same.
         latest: what happened later has not happened.
         text: SQL of the text in the file.
+        stored: where the file keeps more than a text, which then is not asked.
     """
     if rule.values:
         cases = " ".join(f"when {literal(word)} then {literal(meaning)}" for word, meaning in rule.values.items())
@@ -62,39 +81,48 @@ def typed(table: Table, column: Column, rule: ColumnRule, mapping: TableMapping,
     if column.type == "text":
         return TypedText(text, "text")
     if column.type in ("integer", "amount"):
-        return _number(table, column, mapping, text)
+        return _number(table, column, mapping, text, stored)
     if column.type in ("timestamp", "date"):
-        return _time(column, rule, zone, latest, text)
+        return _time(column, rule, zone, latest, text, stored)
     raise NotImplementedError(f"no canonical table has a column of type {column.type} yet; write here how a text becomes one")
 
 
-def _number(table: Table, column: Column, mapping: TableMapping, text: str) -> TypedText:
-    plain = _plain_number(text, mapping)
+def _number(table: Table, column: Column, mapping: TableMapping, text: str, stored: Stored | None) -> TypedText:
+    plain = stored.sql if stored else _plain_number(text, mapping)
     number = f"try_cast({plain} as decimal(18, 4))"
     if column.type == "integer":
-        return TypedText(f"case when {number} = trunc({number}) then try_cast({number} as bigint) end", "a whole number such as 12")
+        # What a file keeps as an integer is whole already; the cast bounds it like any other number.
+        whole = f"{number} is not null" if stored else f"{number} = trunc({number})"
+        return TypedText(f"case when {whole} then try_cast({stored.sql if stored else number} as bigint) end", "a whole number such as 12")
     example = f"12{mapping.decimal}50"
     if (table.name, column.name) == ("refunds", "amount"):
         return TypedText(f"case when {number} >= 0 then {number} end", f"an amount of 0 or more, such as {example}")
     return TypedText(number, f"an amount such as {example}", f"isfinite(try_cast({plain} as double))", "an amount below 10^14")
 
 
-def _time(column: Column, rule: ColumnRule, zone: str, latest: datetime, text: str) -> TypedText:
+def _time(column: Column, rule: ColumnRule, zone: str, latest: datetime, text: str, stored: Stored | None) -> TypedText:
     in_format = f"a time like {' or '.join(rule.format)}" if rule.format else ""
     if column.type == "date":
-        day = f"try_cast({_by_format(text, rule) if rule.format else text} as date)"
+        day = stored.sql if stored else f"try_cast({_by_format(text, rule) if rule.format else text} as date)"
         plausible = f"case when {day} between date '{EARLIEST_DATE}' and date '{latest:%Y-%m-%d}' then {day} end"
         limits = f"a date between {EARLIEST_DATE} and the day after the run"
         return TypedText(plausible, in_format or "a date such as 2026-03-01", f"isfinite({day})", limits)
-    zoned = f"timezone({literal(zone)}, {_by_format(text, rule)})" if rule.format else f"try_cast({text} as timestamptz)"
-    moment = f"timezone('UTC', {zoned})"
+    zoned = (
+        f"timezone({literal(zone)}, {_by_format(text, rule)})"
+        if rule.format
+        else f"try_cast({stored.sql if stored else text} as timestamptz)"
+    )
+    # The engine does not see that nothing is to be done.
+    moment = stored.sql if stored and stored.type == "TIMESTAMP" and zone == "UTC" else f"timezone('UTC', {zoned})"
     plausible = f"case when {moment} between timestamp '{EARLIEST}' and timestamp '{latest}' then {moment} end"
     expected = in_format or "a time such as 2026-03-01 14:30:00 or 2026-03-01T14:30:00Z"
     return TypedText(plausible, expected, f"isfinite({moment})", f"a time between {EARLIEST} and one day after the run")
 
 
-def as_written(rule: ColumnRule, text: str) -> str:
+def as_written(rule: ColumnRule, text: str, stored: Stored | None = None) -> str:
     """The time as the clock on the file's wall showed it, for rules that people write."""
+    if stored:
+        return f"cast({stored.sql} as timestamp)"
     return _by_format(text, rule) if rule.format else f"try_cast({text} as timestamp)"
 
 

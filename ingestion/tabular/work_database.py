@@ -14,6 +14,8 @@ from regulars.errors import InputError
 from regulars.warehouse.duckdb import EngineError, connect
 
 MEMORY_LIMIT = "2GB"
+PARQUET = "format parquet, parquet_version v2, dictionary_size_limit 1000"
+"""Keys and hashes hardly repeat: who collects them for a dictionary finds after 100,000 values that it is none."""
 
 
 class WorkDatabase:
@@ -46,10 +48,14 @@ class WorkDatabase:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, list(parameters)).fetchall()
 
-    def write_parquet(self, query: str, file: Path) -> None:
-        """Write the result of a query, readable by the owner alone."""
-        self._connection.execute(f"copy ({query}) to {literal(str(file))} (format parquet)")
+    def arrow(self, sql: str) -> pa.Table:
+        return self._connection.sql(sql).to_arrow_table()
+
+    def write_parquet(self, query: str, file: Path) -> int:
+        """Write the result of a query, readable by the owner alone; the number of rows."""
+        written = self.rows(f"copy ({query}) to {literal(str(file))} ({PARQUET})")[0][0]
         file.chmod(0o600)
+        return int(written)
 
     def load(self, name: str, schema: pa.Schema, batches: Iterator[pa.RecordBatch], sql: str) -> None:
         """Run `sql` over `batches`, which it reads once as the relation `name`.

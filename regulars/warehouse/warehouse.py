@@ -48,7 +48,7 @@ class Warehouse(Protocol):
         """Make a temporary table anew: `definition` is its columns in brackets, or `as` and a query."""
 
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
-        """Make a temporary table of the union of Parquet files with the same columns."""
+        """Make a temporary table or view, for reading, of the union of Parquet files with the same columns; they stay until it is gone."""
 
     def append(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
         """Insert rows; columns are matched by name."""

@@ -137,7 +137,7 @@ def test_killed_while_writing_the_ledger(shop: ActivationHome, audience: Audienc
             a_night(shop, D1)
     a_night(shop, D1)
     assert holds(audience, FIRST)
-    believed = shop.query("select segment, customer_id from ledger where action = 'enter' order by 1, 2")
+    believed = shop.query("select segment, customer_id from ledger_entries where action = 'enter' order by 1, 2")
     assert believed == sorted((segment, one) for segment, members in FIRST.members.items() for one in members)
     assert audience.violations == []
 

@@ -72,7 +72,7 @@ def test_a_list_saved_anew_is_written_again_and_moves_nobody(filled: ActivationH
     filled.night(D2, Night({"loyal": customers(60), "follow_up": customers(1)}))
     send(filled, D2, "lists")
     assert (filled.home.lists / "latest" / "loyal.csv").read_bytes().count(b"\r\n") == before.count(b"\r\n") == 61
-    assert filled.query("select count(*) from ledger where segment = 'loyal'") == [(60,)]
+    assert filled.query("select count(*) from ledger_entries where segment = 'loyal'") == [(60,)]
 
 
 def test_addresses_that_move_to_other_customers_are_stopped(filled: ActivationHome) -> None:

@@ -26,17 +26,16 @@ STATE = {
     "runs": "select run_id, kind, as_of_date, started_at, status from runs",
     "steps": "select run_id, step, status, exit_code from steps",
     "home_keys": "select name, value from home_keys",
-    "control_arms": "select person, segment, arm, assigned_on from control_arms",
+    "control_arms": "select ids.value, segment, arm, assigned_on from control_arms, json_each(persons) as ids",
     "believed": """
-        select destination, segment, customer_id, action from ledger as entry
-        where action = 'update' or position = (
-            select max(position) from ledger as later
+        select destination, segment, customer_id, action from ledger_entries as entry
+        where position = (
+            select max(position) from ledger_entries as later
             where (later.destination, later.segment, later.customer_id) = (entry.destination, entry.segment, entry.customer_id)
-                and later.action <> 'update'
         )
     """,
-    "sent fields": "select destination, customer_id, content_hash from ledger where action = 'update'",
-    "movements": "select distinct destination, as_of_date, segment, customer_id, action from ledger where action <> 'update'",
+    "sent fields": "select destination, customer_id, content_hash from sent_contacts",
+    "movements": "select distinct destination, as_of_date, segment, customer_id, action from ledger_entries",
     "refusals": "select destination, as_of_date, customer_id, reason from refusals",
     "sent_nights": "select destination, as_of_date from sent_nights",
     "waiting plans": "select destination, as_of_date from plans where status not in ('done', 'superseded')",

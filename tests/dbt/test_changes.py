@@ -34,7 +34,19 @@ def many_shops() -> dict[str, list[dict[str, Any]]]:
                 own = {key: f"{seed}-{row[key]}" for key in OWN_NAMES if row.get(key) is not None}
                 run = night_of(row) - (row["source"] != "shop")
                 rows[name].append(row | own | {"run_id": f"night-{run}"})
+    for days_ago in range(1, 400):
+        for ordered_at in (NIGHTS[LAST] - dt.timedelta(days=days_ago), NIGHTS[LAST] - dt.timedelta(days=days_ago + 10)):
+            rows["orders"].append(aging_order(f"aging-{days_ago}", ordered_at))
     return rows
+
+
+def aging_order(account_id: str, ordered_at: dt.datetime) -> dict[str, Any]:
+    """One of an order on every day of more than a year: each night some of them leave a lookback."""
+    order_id = f"{account_id}-{ordered_at:%j}"
+    own = {"account_id": account_id, "order_id": order_id, "record_key": order_id, "source": "shop", "content_hash": "once"}
+    when = {"ordered_at": ordered_at, "event_at": ordered_at, "known_at": ordered_at, "is_known_at_assumed": True}
+    row = own | when | {"net_revenue": 1.5, "currency": "GBP", "file": "orders.csv", "line": 1}
+    return row | {"run_id": f"night-{night_of(row)}"}
 
 
 def scratch(folder: Path, project: DbtProject) -> ScratchWarehouse:

@@ -75,11 +75,12 @@ class IngestionHome:
         self.close(night)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        with open_warehouse(self.home) as warehouse:
+        with open_warehouse(self.home, read_only=True) as warehouse:
             return warehouse.rows(sql)
 
-    def dump(self, table: str) -> list[tuple[Any, ...]]:
-        return sorted(self.rows(f"select * from {table}"), key=repr)
+    def dump(self, *tables: str) -> dict[str, list[tuple[Any, ...]]]:
+        with open_warehouse(self.home, read_only=True) as warehouse:
+            return {table: sorted(warehouse.rows(f"select * from {table}"), key=repr) for table in tables}
 
     def account(self, table: str = "orders", night: int = 1) -> dict[str, int]:
         """The table's account of a night."""

@@ -2,13 +2,16 @@
 
 import gzip
 import io
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from ingestion_home import ORDERS, IngestionHome
 
-from regulars.errors import ConfigurationError, InputError, RegularsError
+from ingestion.source import Extraction
+from ingestion.tabular.table_extraction import TableExtraction
+from regulars.errors import ConfigurationError, InputError, RegularsError, TryAgain
 
 HEADER = "id,customer,placed,total\n"
 ROW = "1,anna,2026-02-01 10:00:00,12.50\n"
@@ -154,6 +157,28 @@ def test_damaged_parquet_pages(shop: IngestionHome) -> None:
     shop.tables(ORDERS.replace("orders.csv", "orders.parquet"))
     shop.write("orders.parquet", bytes(damaged))
     assert refused(shop).startswith("orders.parquet is no Parquet file, or only a part of one")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3])
+def test_parquet_file_that_changes_while_it_is_read(shop: IngestionHome, monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """After it has been looked through: into nothing readable, or into other rows."""
+
+    def content(count: int) -> bytes:
+        buffer = io.BytesIO()
+        pq.write_table(
+            pa.table({"id": ["1", "2", "3"], "customer": ["anna"] * 3, "placed": ["2026-02-01"] * 3, "total": [1, 2, 3]})[:count], buffer
+        )
+        return buffer.getvalue()
+
+    def changed(self: TableExtraction, extraction: Extraction, judge: Any = TableExtraction._judge) -> None:
+        shop.write("orders.parquet", content(rows) if rows else b"PAR1")
+        judge(self, extraction)
+
+    shop.tables(ORDERS.replace("orders.csv", "orders.parquet"))
+    shop.write("orders.parquet", content(2))
+    monkeypatch.setattr(TableExtraction, "_judge", changed)
+    with pytest.raises(TryAgain, match=r"orders\.parquet of the source shop changed while it was read"):
+        shop.extract()
 
 
 def test_nested_parquet_column(shop: IngestionHome) -> None:

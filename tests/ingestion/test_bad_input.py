@@ -166,6 +166,12 @@ KINDS = (
     Kind(
         "column missing", b"id,customer,total\n1,anna,1\n", "orders.csv does not have the columns that sources.shop.tables.orders expects."
     ),
+    Kind(
+        "unmapped column twice",
+        b"id,customer,placed,total,note,note\n1,anna,2026-02-01,12.50,,\n,,,,x,\n,,,,,\n9,zoe,2026-02-09,1,,\n",
+        aside=((3, "column id: a value is required; column placed: a value is required; column total: a value is required"),),
+        blank=1,
+    ),
     Kind("column more", b"id,customer,placed,note,total\n1,anna,2026-02-01,x,12.50\n9,zoe,2026-02-09,,1\n"),
     Kind("columns in another order", b"total,placed,customer,id\n12.50,2026-02-01,anna,1\n1,2026-02-09,zoe,9\n"),
     # Ids and keys

@@ -1,12 +1,19 @@
 """Customers without an account: one pseudonym per address, and the address nowhere but in `private`."""
 
+import hmac
 import stat
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
 from ingestion_home import IngestionHome, utc
 
 from ingestion.guests import GuestPseudonyms
+from ingestion.tabular.addresses import identify_addresses
+from ingestion.tabular.work_database import WorkDatabase
+from regulars.email_address import normalised_email
 from regulars.errors import ConfigurationError
 from regulars.home import Home
 from regulars.tables import CANONICAL_TABLES
@@ -131,20 +138,52 @@ def test_addresses_stay_in_the_private_schema(shop: IngestionHome, capsys: pytes
     assert "canary" in str(shop.dump("private.customers"))
 
 
-def test_pseudonyms_are_the_homes_own_and_its_key_is_kept(tmp_path: object, shop: IngestionHome) -> None:
-    first = GuestPseudonyms(shop.home).identify(["a@x.org", "A@X.org", "b@x.org", "none"]).to_pydict()
-    assert first["guest_id"][0] == first["guest_id"][1] != first["guest_id"][2]
-    assert first["guest_id"][3] is first["normalised_email"][3] is None
-    assert GuestPseudonyms(shop.home).identify(["a@x.org"]).to_pydict()["guest_id"] == first["guest_id"][:1]
+def identified(home: Home, folder: Path, *addresses: str) -> dict[str, tuple[str | None, str | None]]:
+    """Normalised address and pseudonym of each."""
+    with WorkDatabase(folder) as work:
+        work.run("create temporary table given as select unnest(?) as email", [list(addresses)])
+        identify_addresses(work, "select email from given", GuestPseudonyms(home))
+        return {address: (normalised, guest) for address, normalised, guest in work.rows("select * from addresses")}
+
+
+def test_pseudonyms_are_the_homes_own_and_its_key_is_kept(tmp_path: Path, shop: IngestionHome) -> None:
+    first = identified(shop.home, tmp_path, "a@x.org", "A@X.org", "b@x.org", "none", "jörg@x.org")
+    assert first["a@x.org"] == first["A@X.org"] != first["b@x.org"]
+    assert first["none"] == (None, None)
     key = shop.home.state.parent / "pseudonym.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    for address in ("a@x.org", "jörg@x.org"):
+        digest = hmac.digest(bytes.fromhex(key.read_text()), address.encode(), "sha256").hex()
+        assert identified(shop.home, tmp_path, address)[address] == first[address] == (address, f"guest-{digest[:16]}")
     (shop.home.path / "other" / "config").mkdir(parents=True)
-    other = GuestPseudonyms(Home.at(shop.home.path / "other")).identify(["a@x.org"]).to_pydict()
-    assert other["guest_id"] != first["guest_id"][:1]
+    assert identified(Home.at(shop.home.path / "other"), tmp_path, "a@x.org")["a@x.org"] != first["a@x.org"]
 
 
-def test_broken_key_is_no_reason_to_make_another(shop: IngestionHome) -> None:
+LOCAL_PARTS = st.one_of(st.text("aZ09.+_-'%İſ@ ", max_size=8), st.integers(62, 66).map(lambda length: "a" * length))
+DOMAIN_LABELS = st.one_of(st.text("aZ09-ß_", max_size=4), st.integers(61, 65).map(lambda length: "b" * length))
+
+
+# No shrinking: each example is a batch, and the address that differs is seen in it.
+@settings(max_examples=20, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(addresses=["İ@x.org", "\u212a@x.org", "a@\u212a.org", f"{'a' * 64}@{'b.' * 93}org", f"{'a' * 64}@{'b.' * 94}org", "a@x.0rg"])
+@given(
+    addresses=st.lists(
+        st.one_of(
+            st.emails(),
+            st.builds(lambda local, labels: f"{local}@{'.'.join(labels)}", LOCAL_PARTS, st.lists(DOMAIN_LABELS, min_size=1, max_size=5)),
+        ),
+        min_size=20,
+        max_size=60,
+        unique=True,
+    )
+)
+def test_the_engine_normalises_as_the_kernel_does(addresses: list[str], shop: IngestionHome, tmp_path: Path) -> None:
+    found = identified(shop.home, tmp_path, *addresses)
+    assert {address: normalised for address, (normalised, _) in found.items()} == {one: normalised_email(one) for one in addresses}
+
+
+def test_broken_key_is_no_reason_to_make_another(shop: IngestionHome, tmp_path: Path) -> None:
     shop.home.state.parent.mkdir(parents=True, exist_ok=True)
     (shop.home.state.parent / "pseudonym.key").write_text("deadbeef")
     with pytest.raises(ConfigurationError, match=r"pseudonym\.key: this is no pseudonym key: expected 64 hexadecimal digits"):
-        GuestPseudonyms(shop.home).identify(["a@x.org"])
+        identified(shop.home, tmp_path, "a@x.org")

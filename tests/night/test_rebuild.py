@@ -40,7 +40,8 @@ def tables(home: Home) -> dict[str, tuple[Any, ...]]:
 def state(home: Home) -> dict[str, list[tuple[Any, ...]]]:
     """Everything that must never change because the past was looked at."""
     with State(home.state).connection() as connection:
-        names = ("control_arms", "plans", "ledger", "decisions", "pins", "tool_lists", "gate_stops", "refusals", "sent_nights", "home_keys")
+        names = ("control_arms", "plans", "ledger", "sent_contacts", "decisions", "pins", "tool_lists", "gate_stops", "refusals")
+        names += ("sent_nights", "home_keys")
         return {name: [tuple(row) for row in connection.execute(f"select * from {name} order by 1, 2").fetchall()] for name in names}
 
 

@@ -18,9 +18,9 @@ def send(home: Home, plan: str, *, moves: bool) -> None:
         connection.execute("insert or replace into sent_nights values ('lists', ?, ?)", [TONIGHT.isoformat(), plan])
         if moves:
             connection.execute(
-                "insert into ledger (destination, segment, customer_id, action, content_hash, plan_sha256, as_of_date)"
+                "insert into ledger (destination, segment, action, plan_sha256, as_of_date, customers_count, customer_ids)"
                 " values (?, ?, ?, ?, ?, ?, ?)",
-                ["lists", "loyal", "c1", "enter", "", plan, TONIGHT.isoformat()],
+                ["lists", "loyal", "enter", plan, TONIGHT.isoformat(), 1, '["c1"]'],
             )
 
 

@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='as_of_date',
+        incremental_strategy='append',
         on_schema_change='fail',
         full_refresh=false,
         pre_hook="{{ replace_slices() }}"
@@ -19,72 +18,12 @@ parameters as (
     select * from {{ source('control', 'parameters') }}
 ),
 
-orders as (
-    select
-        as_of_date,
-        customer_id,
-        as_of_day - ordered_day as days_ago,
-        as_of_day - last_ordered_day as last_order_days_ago,
-        as_of_day - previous_ordered_day as previous_order_days_ago,
-        nullif(ordered_day - previous_ordered_day, 0) as gap_days,
-        net_revenue,
-        cast(net_revenue as decimal(38, 2)) as rounded_net_revenue,
-        discount_amount,
-        is_discounted,
-        (ordered_day + 3) % 7 >= 5 as is_on_weekend,
-        coalesce(units_count, 1) as units_count,
-        coalesce(products_count, 1) as products_count,
-        is_last_order,
-        has_refund
-    from {{ ref('int_as_of_orders') }}
-),
-
 order_summaries as (
     select
-        orders.as_of_date,
-        orders.customer_id,
-        max(orders.days_ago) as customer_age_days,
-        min(orders.days_ago) as days_since_last_order,
-        count(*) as orders_count,
-        count(orders.gap_days) as gaps_count,
-        count(*) filter (where orders.days_ago <= 30) as orders_30d_count,
-        count(*) filter (where orders.days_ago <= 90) as orders_90d_count,
-        count(*) filter (where orders.days_ago <= 180) as orders_180d_count,
-        count(*) filter (where orders.days_ago <= 365) as orders_365d_count,
-        count(*) filter (
-            where
-            orders.days_ago <= 365
-            and (
-                orders.previous_order_days_ago is null
-                or orders.previous_order_days_ago > 365
-                or floor((orders.previous_order_days_ago - 1) / 30.0) <> floor((orders.days_ago - 1) / 30.0)
-            )
-        ) as active_months_365d_count,
-        count(*) filter (
-            where orders.days_ago <= 365 and orders.days_ago > 365 - parameters.churn_horizon_days
-        ) as orders_same_season_last_year_count,
-        sum(orders.net_revenue) as net_revenue,
-        sum(orders.rounded_net_revenue) as rounded_net_revenue,
-        sum(orders.rounded_net_revenue * orders.rounded_net_revenue) as squared_net_revenue,
-        max(orders.net_revenue) as max_order_value,
-        max(orders.net_revenue) filter (where orders.is_last_order) as last_order_value,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 30), 0) as net_revenue_30d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 90), 0) as net_revenue_90d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 180), 0) as net_revenue_180d,
-        coalesce(sum(orders.net_revenue) filter (where orders.days_ago <= 365), 0) as net_revenue_365d,
-        percentile_cont(0.5) within group (order by orders.gap_days) as median_gap_days,
-        sum(orders.gap_days * orders.gap_days) as squared_gap_days,
-        max(orders.gap_days) as max_gap_days,
-        max(orders.gap_days) filter (where orders.days_ago = orders.last_order_days_ago) as last_gap_days,
-        count(*) filter (where orders.is_on_weekend) as weekend_orders_count,
-        sum(orders.units_count) as units_count,
-        sum(orders.products_count) as products_count,
-        count(*) filter (where orders.is_discounted) as discounted_orders_count,
-        sum(orders.discount_amount) as discount_amount,
-        max(case when orders.is_last_order and orders.has_refund then 1 else 0 end) = 1 as has_refund_on_last_order
-    from orders
-    cross join parameters
-    group by orders.as_of_date, orders.customer_id
+        *,
+        {{ day_number('as_of_date') }} - first_ordered_day as customer_age_days,
+        {{ day_number('as_of_date') }} - last_ordered_day as days_since_last_order
+    from {{ ref('int_as_of_summaries') }}
 ),
 
 -- What the shop looked like on the day, for customers who have too little history of their own.

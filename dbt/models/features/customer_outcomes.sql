@@ -1,8 +1,7 @@
 {{
     config(
         materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key='as_of_date',
+        incremental_strategy='append',
         on_schema_change='fail',
         full_refresh=false,
         pre_hook="{{ replace_slices(\"purpose = 'training'\") }}"

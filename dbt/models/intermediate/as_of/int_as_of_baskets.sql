@@ -2,8 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="{{ replace_slices() }}",
-        post_hook="{{ keep_slices_of_this_build() }}"
+        pre_hook=["{{ delete_but_carried() }}", "{{ carry() }}"]
     )
 }}
 
@@ -30,9 +29,7 @@ as_of_orders as (
         as_of_orders.has_refund
     from {{ ref('int_as_of_orders') }} as as_of_orders
     inner join as_of_dates on as_of_orders.as_of_date = as_of_dates.as_of_date
-    {%- if changes_only() %}
-        where as_of_dates.carried_from is null or {{ is_among('as_of_orders', ref('int_moved_customers'), ['customer_id']) }}
-    {%- endif %}
+    where {{ is_computed_for('as_of_orders') }}
 ),
 
 -- What was bought, and with the sign turned what of it came back.
@@ -195,17 +192,3 @@ baskets as (
 )
 
 select * from baskets
-{%- if changes_only() %}
-    union all
-    select
-        as_of_dates.as_of_date,
-        carried.customer_id,
-        carried.distinct_products_count,
-        carried.distinct_categories_count,
-        carried.top_category,
-        carried.top_category_share,
-        carried.last_category
-    from {{ this }} as carried
-    inner join as_of_dates on carried.as_of_date = as_of_dates.carried_from
-    where not {{ is_among('carried', ref('int_moved_customers'), ['customer_id']) }}
-{%- endif %}

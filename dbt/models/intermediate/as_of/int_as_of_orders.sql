@@ -2,8 +2,7 @@
     config(
         materialized='incremental',
         incremental_strategy='append',
-        pre_hook="{{ replace_slices() }}",
-        post_hook="{{ keep_slices_of_this_build() }}"
+        pre_hook=["{{ delete_but_carried() }}", "{{ carry('as_of_day') }}"]
     )
 }}
 
@@ -44,9 +43,7 @@ placed_orders as (
     cross join as_of_dates
     where
         {{ is_placed_before('orders', 'as_of_dates.as_of_day', 'as_of_dates.known_until') }}
-        {%- if changes_only() %}
-            and (as_of_dates.carried_from is null or {{ is_among('orders', ref('int_moved_customers'), ['customer_id']) }})
-        {%- endif %}
+        and {{ is_computed_for('orders') }}
 ),
 
 kept_orders as (
@@ -96,26 +93,3 @@ as_of_orders as (
 )
 
 select * from as_of_orders
-{%- if changes_only() %}
-    union all
-    select
-        as_of_dates.as_of_date,
-        as_of_dates.as_of_day,
-        carried.customer_id,
-        carried.source,
-        carried.order_id,
-        carried.ordered_at,
-        carried.ordered_day,
-        carried.net_revenue,
-        carried.discount_amount,
-        carried.is_discounted,
-        carried.units_count,
-        carried.products_count,
-        carried.has_refund,
-        carried.previous_ordered_day,
-        carried.is_last_order,
-        carried.last_ordered_day
-    from {{ this }} as carried
-    inner join as_of_dates on carried.as_of_date = as_of_dates.carried_from
-    where not {{ is_among('carried', ref('int_moved_customers'), ['customer_id']) }}
-{%- endif %}

@@ -41,6 +41,30 @@ moved_orders as (
         <> (allocations.refunded_day < nights.carried_day and {{ is_known_at('allocations', 'nights.carried_known_until') }})
 ),
 
+-- Of how many days ago an order was, the summaries keep only on which side of these bounds it lies.
+bounds as (
+    {%- for days_ago in [30, 60, 90, 120, 150, 180, 210, 240, 270, 300, 330, 360, 365] %}
+        {{ 'union all' if not loop.first }}
+        select {{ days_ago }} as days_ago
+    {%- endfor %}
+    union all
+    select 365 - churn_horizon_days as days_ago from {{ source('control', 'parameters') }}
+),
+
+crossings as (
+    select
+        nights.carried_day - bounds.days_ago as first_day,
+        nights.as_of_day - bounds.days_ago as end_day
+    from nights
+    cross join bounds
+),
+
+aged_orders as (
+    select orders.customer_id
+    from {{ ref('int_orders') }} as orders
+    inner join crossings on orders.ordered_day >= crossings.first_day and orders.ordered_day < crossings.end_day
+),
+
 moved_products as (
     select distinct
         products.source,
@@ -69,6 +93,8 @@ moved_customers as (
     select orders.customer_id
     from {{ ref('int_orders') }} as orders
     inner join orders_of_moved_products as moved on orders.source = moved.source and orders.order_id = moved.order_id
+    union
+    select customer_id from aged_orders
 )
 
 select * from moved_customers
