@@ -17,6 +17,7 @@ from retention_tasks import (
     match_segments,
     night_hour,
     open_,
+    publish,
     report,
     score,
 )
@@ -68,12 +69,14 @@ def retention_nightly() -> None:
     scored = score(as_of)
     scores_gate = check_scores(as_of)
     matched = match_segments(as_of)
-    reported, done = report(as_of), finish(as_of, "night")
+    reported, published, done = report(as_of), publish(as_of, "night"), finish(as_of, "night")
     chain(as_of, ingested, staged, raw_gate, features, features_gate, scored, scores_gate, matched)
     for names, activated in activate_all(as_of):
         chain(matched, names, activated, reported)
         chain(activated, done)
-    chain(reported, done)
+    # Neither a tool that fails nor a plan that nobody approves keeps the night's figures from people.
+    chain(matched, published)
+    chain(reported, published, done)
 
 
 retention_nightly()

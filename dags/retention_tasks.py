@@ -220,10 +220,19 @@ def report(as_of: str) -> None:
     write_report(the_home(), date.fromisoformat(as_of), "night")
 
 
-@task(pool=WRITER_POOL, outlets=[PUBLISHED], trigger_rule="none_failed")
+@task(pool=WRITER_POOL, outlets=[PUBLISHED])
+@worth_retrying_or_final
+def publish(as_of: str, kind: str) -> None:
+    """Publish the read-only copy of the warehouse, whatever became of the destinations."""
+    from regulars.run import publish
+
+    publish(the_home(), date.fromisoformat(as_of), kind)
+
+
+@task(trigger_rule="none_failed")
 @worth_retrying_or_final
 def finish(as_of: str, kind: str) -> None:
-    """Publish the read-only copy of the warehouse and close the run."""
-    from regulars.run import finish_run
+    """Close the run: all of it is done."""
+    from regulars.run import close_run, resume_run
 
-    finish_run(the_home(), date.fromisoformat(as_of), kind)
+    close_run(resume_run(the_home(), kind, date.fromisoformat(as_of)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from airflow.sdk import CronTriggerTimetable, chain, dag
 
-from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, night_hour, open_, past_cutoffs, train
+from retention_tasks import AS_OF, build_features, build_staging, finish, ingest, night_hour, open_, past_cutoffs, publish, train
 from task_frame import RETRY
 
 DOC = """
@@ -38,7 +38,7 @@ def retention_training() -> None:
     staged = build_staging(as_of, "training")
     cutoffs = past_cutoffs(as_of)
     features = build_features(as_of, "training", cutoffs)
-    chain(as_of, ingested, staged, cutoffs, features, train(as_of), finish(as_of, "training"))
+    chain(as_of, ingested, staged, cutoffs, features, train(as_of), publish(as_of, "training"), finish(as_of, "training"))
 
 
 retention_training()

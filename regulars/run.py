@@ -135,11 +135,16 @@ def close_run(run: Run, status: Literal["done", "failed"] = "done") -> None:
         connection.execute("update runs set status = ? where run_id = ?", [status, run.run_id])
 
 
-def finish_run(home: Home, as_of: date, kind: Kind) -> None:
-    """Publish the warehouse's read-only copy and close the run."""
+def publish(home: Home, as_of: date, kind: Kind) -> None:
+    """Publish the warehouse's read-only copy, of as much as the run has done."""
     with step(home, "publish", kind, as_of) as run, open_warehouse(home, role="reader") as warehouse:
         run.summary = f"for people to query: {warehouse.publish()}"
-    close_run(run)
+
+
+def finish_run(home: Home, as_of: date, kind: Kind) -> None:
+    """Publish, and close the run."""
+    publish(home, as_of, kind)
+    close_run(resume_run(home, kind, as_of))
 
 
 @contextmanager

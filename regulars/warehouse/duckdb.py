@@ -100,7 +100,8 @@ class DuckDBWarehouse:
 
     def _create_tables(self) -> None:
         """Those of the contract that are missing; in a warehouse of an earlier version, also their new columns."""
-        fingerprint = hashlib.sha256(repr(all_tables()).encode()).hexdigest()
+        tables = [(table.qualified_name, *map(_declared, table.columns)) for table in all_tables() if table.written_by != "dbt"]
+        fingerprint = hashlib.sha256(repr(tables).encode()).hexdigest()
         # To look at the catalogue takes as long as to open the file, so the contract that was met last is written down.
         with suppress(duckdb.CatalogException):
             if self.rows("select fingerprint from control.contract") == [(fingerprint,)]:

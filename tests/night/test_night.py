@@ -135,8 +135,10 @@ def test_a_plan_that_looks_like_an_accident_ends_a_night_within_one_process(
     monkeypatch.setenv("REGULARS_PROGRESS", str(tmp_path / "progress"))
     (tmp_path / "progress").touch()
     (home.config / "segments" / "dormant.yml").unlink()
+    home.published_warehouse.unlink()
     lists = tree(home.lists)
     assert run_dag("retention_nightly", FIRST_NIGHT) == "failed"
+    assert home.published_warehouse.exists(), "what the night found out is there for people all the same"
     assert tree(home.lists) == lists
     failure = json.loads(failure_file(tmp_path / "progress").read_text())
     assert failure["exit_code"] == 3
