@@ -63,6 +63,11 @@ train: env  ## One training: make train AS_OF=2011-09-10
 	@test -n "$(AS_OF)" || { echo 'error: say as of when: make train AS_OF=YYYY-MM-DD' >&2; exit 2; }
 	@python -m regulars train --as-of $(AS_OF)
 
+.PHONY: backtest
+backtest: env  ## What would have been predicted: make backtest ORDERS=orders.csv CUTOFF=2011-09-10 HORIZON=90 OUT=predictions.parquet
+	@test -n "$(ORDERS)" -a -n "$(CUTOFF)" -a -n "$(HORIZON)" -a -n "$(OUT)" || { echo 'error: say of what, when, how far and where to: make backtest ORDERS=file CUTOFF=YYYY-MM-DD HORIZON=days OUT=predictions.parquet' >&2; exit 2; }
+	@python -m models backtest --orders "$(ORDERS)" --cutoff $(CUTOFF) --horizon $(HORIZON) --out "$(OUT)"
+
 .PHONY: up
 up: env  ## Airflow's pages on 127.0.0.1, with a generated password
 	@if [ "$$(realpath "$(REGULARS_HOME)")" = "$(CURDIR)" ]; then python -m regulars sample-shop --until $(DEMO_AS_OF); fi

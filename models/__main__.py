@@ -1,14 +1,16 @@
-"""python -m models train|cutoffs|needs-training --as-of DATE"""
+"""python -m models train|cutoffs|needs-training --as-of DATE, python -m models backtest …"""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from datetime import date
+from pathlib import Path
 
+from models.backtest import backtest
 from models.train import is_fresh, train
 from models.training_cutoffs import cutoffs_of_home
-from regulars.command import as_of_argument, run_command
+from regulars.command import as_of_argument, iso_date, run_command
 from regulars.home import Home
 from regulars.run import is_past
 
@@ -25,7 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     for verb in (training, cutoffs, need):
         as_of_argument(verb)
     training.set_defaults(kind="training")
+    past = verbs.add_parser("backtest", help="predict an order log at a past date, as a night then would have, in a throw-away home")
+    past.add_argument("--orders", required=True, type=Path, metavar="FILE", help="CSV or Parquet: customer_id, ordered_at, net_revenue")
+    past.add_argument("--cutoff", required=True, type=iso_date, metavar="DATE", help="only orders before this day's start are known")
+    past.add_argument("--horizon", required=True, type=int, metavar="DAYS", help="horizon of churn and of value")
+    past.add_argument("--out", required=True, type=Path, metavar="FILE", help="Parquet file to write")
     chosen = parser.parse_args(arguments)
+    if chosen.verb == "backtest":
+        return run_command(lambda: backtest(chosen.orders, chosen.cutoff, chosen.horizon, chosen.out))
     needs: list[bool] = []
     actions = {
         "train": lambda home: train(home, chosen.as_of, chosen.kind),

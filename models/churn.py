@@ -1,21 +1,32 @@
-"""The churn model: the calibrated probability of no order within the churn horizon."""
+"""The churn model: the probability of no order within the churn horizon, from three members that err differently.
+
+Trees on top of the buy-till-you-die offset, trees without it that know only their cutoff's share of churn, and a line on
+the offset. Their log odds are averaged and anchored: shifted so that the mean over the customers of as_of is that of the
+offset, the one member that can tell how things go on.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import xgboost as xgb
+from scipy.special import expit, logit
 
-from models.boosting import Columns, Objective, fit, margins
-from models.calibration import Calibration, fitted_calibration
+from models.boosting import Columns, Learner, Objective, margins
+from models.expectation import shift_to
 from models.feature_matrix import Matrix
+from models.line import Line
+from models.offsets import Offsets
 from models.prediction import Figures
 from models.training_frame import TrainingFrame
 
-OBJECTIVE = Objective(
-    {"objective": "binary:logistic", "eval_metric": "logloss"},
+ON_OFFSET = Objective({"objective": "binary:logistic", "eval_metric": "logloss"}, {})
+"""Without monotone constraints: what is left over an offset need not be monotone."""
+
+ALONE = Objective(
+    ON_OFFSET.parameters,
     {
         "days_since_last_order": 1,
         "overdue_ratio": 1,
@@ -28,6 +39,7 @@ OBJECTIVE = Objective(
         "orders_180d_count": -1,
         "orders_365d_count": -1,
         "active_months_365d_count": -1,
+        "btyd_probability_alive": -1,
     },
 )
 """More recent and more orders never raise the risk: noise of a small shop must not say so."""
@@ -35,24 +47,50 @@ OBJECTIVE = Objective(
 
 @dataclass(frozen=True)
 class ChurnModel:
-    booster: xgb.Booster
-    calibration: Calibration
+    """The members, and the two constants that bring them to the level of as_of."""
 
-    def probability(self, matrix: Matrix, columns: Columns) -> Figures:
-        """Churn probability of each row, shape (n,)."""
-        return self.calibration.probability(margins(self.booster, matrix, columns))
+    on_offset: xgb.Booster
+    alone: xgb.Booster
+    line: Line
+    alone_shift: float = 0.0
+    anchor: float = 0.0
+
+    def log_odds(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> Figures:
+        """Log odds of churn, shape (n,)."""
+        on_offset = margins(self.on_offset, matrix, offsets.churn, columns)
+        alone = margins(self.alone, matrix, np.zeros(len(matrix)), columns) + self.alone_shift
+        result: Figures = (on_offset + alone + self.line.log_odds(matrix, columns.names, offsets)) / 3.0 + self.anchor
+        return result
+
+    def anchored(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> ChurnModel:
+        """The same shape, with the mean of the offset over these customers."""
+        mean = float(expit(offsets.churn).mean()) if len(matrix) else 0.5
+        alone = margins(self.alone, matrix, np.zeros(len(matrix)), columns)
+        level = ChurnModel(self.on_offset, self.alone, self.line, shift_to(alone, mean))
+        return ChurnModel(*_members(level), anchor=shift_to(level.log_odds(matrix, columns, offsets), mean))
+
+    def description(self) -> dict[str, Any]:
+        return {"line": asdict(self.line), "alone_shift": self.alone_shift, "anchor": self.anchor}
 
 
-def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, level_cutoff: date) -> ChurnModel:
-    """Fit on all cutoffs and calibrate on one, each customer's logit coming from boosters that did not see the customer.
+def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> ChurnModel:
+    """Fit on all cutoffs; not yet anchored.
 
     Args:
-        frame: with customers of either outcome.
-        matrix: the frame's features, shape (rows, features).
-        level_cutoff: the cutoff to calibrate on, see `models.season`.
+        frame: with at least one row.
+        matrix: the features and what the offsets put beside them, shape (rows, columns).
     """
     churned = frame.has_churned.astype(np.float64)
-    fitted = fit(matrix, churned, frame.customers, columns, OBJECTIVE, float(np.clip(churned.mean(), 0.01, 0.99)))
-    at_level = frame.is_at(level_cutoff)
-    calibration = fitted_calibration(fitted.unseen_margin[at_level], frame.has_churned[at_level])
-    return ChurnModel(fitted.booster, calibration)
+    _, cutoff = np.unique(frame.cutoffs, return_inverse=True)
+    # With half a customer of either kind, so that a cutoff of one kind has odds too.
+    share = (np.bincount(cutoff, churned) + 0.5) / (np.bincount(cutoff) + 1.0)
+    learner = Learner(matrix, frame.customers, columns)
+    return ChurnModel(
+        learner.fit(churned, offsets.churn, ON_OFFSET),
+        learner.fit(churned, logit(share)[cutoff], ALONE),
+        Line.fitted(matrix, columns.names, offsets, churned),
+    )
+
+
+def _members(model: ChurnModel) -> tuple[xgb.Booster, xgb.Booster, Line, float]:
+    return model.on_offset, model.alone, model.line, model.alone_shift

@@ -51,4 +51,4 @@ def scorer_for(home: Home, as_of: date, settings: HomeSettings, version: str | N
             f"{serving.value_horizon_days} days in {serving.currency}; the configuration asks for {prediction.churn_horizon_days}, "
             f"{prediction.value_horizon_days} and {settings.shop.currency}. Train anew with `make train`"
         )
-    return Scorer(load_model(home, serving), serving.version, "xgboost", f"trained {serving.trained_as_of}")
+    return Scorer(load_model(home, serving), serving.version, "blend", f"trained {serving.trained_as_of}")

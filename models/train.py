@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
 from typing import Any
 
@@ -10,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import xgboost as xgb
 
-from models.lifetime_value import horizon_extension
+from models.arithmetic import on_one_thread
 from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, promoted_for, save_model
 from models.trained_model import fit_model
-from models.training_cutoffs import first_event_date, training_cutoffs, value_horizon
-from models.training_frame import TrainingFrame, read_training_frame
+from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
+from models.training_frame import TrainingFrame, read_features, read_training_frame
 from models.trial import MODEL, Trial, run_trial
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
@@ -33,16 +34,15 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
     Raises:
         InputError: the features or outcomes of the cutoffs have not been built.
     """
-    with step(home, "train", kind, as_of) as run:
-        frame, why_too_small = _read(run)
+    with step(home, "train", kind, as_of) as run, on_one_thread():
+        frame, now, why_too_small = _read(run)
         if why_too_small is not None:
             run.summary = _decide(run, None, f"the formula scores: {why_too_small}")
             return
-        trial = run_trial(frame, as_of, run.settings.prediction.formula_lifespan_years)
+        trial = run_trial(frame, run.settings.prediction.formula_lifespan_years)
         shortcomings = trial.shortcomings(run.settings.prediction.training.promotion_tolerance)
-        extension = horizon_extension(frame, frame.value_horizon_days, run.settings.prediction.value_horizon_days)
-        facts = _facts(run, frame, trial, extension, shortcomings)
-        version, manifest_sha256 = save_model(home, as_of, fit_model(frame, as_of, extension), facts)
+        facts = _facts(run, frame, trial, shortcomings)
+        version, manifest_sha256 = save_model(home, as_of, fit_model(frame, as_of, now), facts)
         _write_evaluation(home, version, trial)
         quality = _in_words(trial)
         if not shortcomings:
@@ -67,39 +67,40 @@ def is_fresh(home: Home, as_of: date) -> bool:
     return (as_of - serving.trained_as_of).days < settings.prediction.training.retrain_after_days
 
 
-def _read(run: Run) -> tuple[TrainingFrame, str | None]:
-    """What there is to learn from, and why it is too little, when it is."""
+def _read(run: Run) -> tuple[TrainingFrame, pa.Table, str | None]:
+    """What there is to learn from, the features of as_of, and why it is too little, when it is."""
     prediction = run.settings.prediction
     with open_warehouse(run.home, role="scorer", read_only=True) as warehouse:
         cutoffs = training_cutoffs(prediction, run.as_of, first_event_date(warehouse, run.settings.shop.time_zone))
-        horizon = value_horizon(prediction, run.as_of, cutoffs)
-        _require_built(warehouse, cutoffs)
-        frame = read_training_frame(warehouse, cutoffs, prediction.churn_horizon_days, horizon, prediction.training.max_rows)
+        training = prediction.training
+        horizons = (prediction.churn_horizon_days, prediction.value_horizon_days)
+        _require_built(warehouse, cutoffs, run.as_of)
+        frame = read_training_frame(warehouse, cutoffs, run.as_of, *horizons, training.max_rows)
+        now = read_features(warehouse, run.as_of, training.max_rows) if cutoffs else frame.features
     if not cutoffs:
-        needed = prediction.training.min_history_days + prediction.churn_horizon_days
-        return frame, f"a churn horizon of {prediction.churn_horizon_days} days with the history before it needs {needed} days of orders"
-    training = prediction.training
+        needed = training.min_history_days + min(*horizons, SHORTEST_WINDOW_DAYS)
+        return frame, now, f"{training.min_history_days} days of history and a window to learn from need {needed} days of orders"
     customers = len(np.unique(frame.customers))
     if customers < training.min_customers:
-        return frame, f"{customers} customers before the training cutoffs, {training.min_customers} are needed"
+        return frame, now, f"{customers} customers before the training cutoffs, {training.min_customers} are needed"
     for outcome, is_one in (("churned", frame.has_churned), ("ordered again", ~frame.has_churned)):
         count = len(np.unique(frame.customers[is_one]))
         if count < training.min_outcomes:
-            return frame, f"{count} customers who {outcome}, {training.min_outcomes} are needed"
-    return frame, None
+            return frame, now, f"{count} customers who {outcome}, {training.min_outcomes} are needed"
+    return frame, now, None
 
 
-def _require_built(warehouse: Warehouse, cutoffs: Sequence[date]) -> None:
+def _require_built(warehouse: Warehouse, cutoffs: Sequence[date], as_of: date) -> None:
     """A cutoff without customers is possible, one that no build was asked for is a step left out."""
     if not cutoffs:
         return
     asked_for = _dates(warehouse, AS_OF_DATES)
-    for table in (CUSTOMER_FEATURES, CUSTOMER_OUTCOMES):
+    for table, wanted in ((CUSTOMER_FEATURES, [*cutoffs, as_of]), (CUSTOMER_OUTCOMES, cutoffs)):
         built = _dates(warehouse, table) | asked_for if warehouse.exists(table) else set()
-        missing = [cutoff for cutoff in cutoffs if cutoff not in built]
+        missing = [day for day in wanted if day not in built]
         if missing:
             raise InputError(
-                f"{table.qualified_name} has not been built for {len(missing)} of {len(cutoffs)} training cutoffs, such as {missing[0]}: "
+                f"{table.qualified_name} has not been built for {len(missing)} of {len(wanted)} training dates, such as {missing[0]}: "
                 f"build it for them first, as `make train` does"
             )
 
@@ -108,16 +109,23 @@ def _dates(warehouse: Warehouse, table: Table) -> set[date]:
     return {day for (day,) in warehouse.rows(f"select distinct as_of_date from {table.qualified_name}")}
 
 
-def _facts(run: Run, frame: TrainingFrame, trial: Trial, extension: float, shortcomings: list[str]) -> dict[str, Any]:
+def _facts(run: Run, frame: TrainingFrame, trial: Trial, shortcomings: list[str]) -> dict[str, Any]:
     prediction = run.settings.prediction
     return {
         "churn_horizon_days": prediction.churn_horizon_days,
         "value_horizon_days": prediction.value_horizon_days,
-        "value_learned_over_days": frame.value_horizon_days,
-        "value_extension": extension,
         "currency": run.settings.shop.currency,
         "churn_cutoffs": [cutoff.isoformat() for cutoff in frame.churn_cutoffs],
-        "value_cutoffs": [cutoff.isoformat() for cutoff in frame.value_cutoffs],
+        "levels": {
+            cutoff.isoformat(): {
+                name: {"days": seen.days} | asdict(seen.level)
+                for name, seen in (("churn", shop.churn_level), ("value", shop.value_level))
+                if seen is not None
+            }
+            for cutoff, shop in frame.shops.items()
+            if cutoff != run.as_of
+        },
+        "is_open_to_new_customers": frame.shops[run.as_of].is_open,
         "rows": len(frame),
         "customers": len(np.unique(frame.customers)),
         "trial": {

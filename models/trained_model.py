@@ -1,93 +1,154 @@
-"""One trained model as a whole: fitting, predicting, and its files and description in an artefact."""
+"""One trained model as a whole, the blend: fitting, predicting, and its files and description in an artefact."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
-import xgboost as xgb
+import numpy as np
+from scipy.special import expit
 
+from models.arithmetic import on_one_thread
 from models.boosting import Columns, from_json, to_json
-from models.calibration import Calibration
 from models.churn import ChurnModel, fit_churn
+from models.expectation import Expectation, Level, predicted_level
 from models.feature_matrix import Feature, FeatureEncoding, Rows
-from models.lifetime_value import ConditionalValue, ValueModel, fit_value
+from models.lifetime_value import ValueModel, fit_value
+from models.line import Line
+from models.offsets import COLUMNS, Offsets
 from models.prediction import Prediction
-from models.season import level_cutoff
 from models.training_frame import TrainingFrame
 
-CHURN_FILE = "churn.json"
-VALUE_FILES = {"if_ordered": "value_if_ordered.json", "if_churned": "value_if_churned.json"}
+CHURN_FILES = {"on_offset": "churn_on_offset.json", "alone": "churn_alone.json"}
+VALUE_FILES = {"severity": "value_severity.json", "tweedie": "value_tweedie.json"}
 
 
 @dataclass(frozen=True)
 class TrainedModel:
+    """What predicts: the buy-till-you-die models of as_of, the level that is predicted for it, and the members on top."""
+
     encoding: FeatureEncoding
+    expectation: Expectation
+    churn_days: int
+    churn_level: Level
+    value_days: int
+    value_level: Level
     churn: ChurnModel
     value: ValueModel
 
     def predict(self, rows: Rows) -> Prediction:
-        """Predictions for rows of `customer_features`, each the same whatever rows stand beside it."""
-        matrix, columns = self.encoding.matrix(rows), _columns(self.encoding)
-        return Prediction.of(
-            self.churn.probability(matrix, columns),
-            self.value.expected_if_ordered(matrix, columns),
-            self.value.expected_if_churned(matrix, columns),
-        )
+        """Predictions for rows of `customer_features`, each the same whatever rows stand beside it.
+
+        The expected value is divided between those who order within the churn horizon and those who do not by what
+        buy-till-you-die expects of a customer who stays silent so long, scaled as the blend scales the customer's value.
+        """
+        with on_one_thread():
+            return self._predict(rows)
+
+    def _predict(self, rows: Rows) -> Prediction:
+        expected = self.expectation.of(rows)
+        offsets = Offsets.of(expected, self.churn_days, self.churn_level, self.value_days, self.value_level)
+        matrix, columns = offsets.beside(self.encoding, rows), _columns(self.encoding)
+        log_odds = self.churn.log_odds(matrix, columns, offsets)
+        value = self.value.expected(matrix, columns, offsets, log_odds)
+        silent = value * expected.silent_value_ratio(self.churn_days, self.value_days)
+        churn = expit(log_odds)
+        return Prediction.of(churn, silent + (value - silent) / np.maximum(expit(-log_odds), 1e-12), silent)
 
     def files(self) -> dict[str, bytes]:
         """The boosters as JSON, by file name."""
-        files = {CHURN_FILE: to_json(self.churn.booster)}
-        for condition, name in VALUE_FILES.items():
-            booster = getattr(self.value, condition).booster
-            if booster is not None:
-                files[name] = to_json(booster)
-        return files
+        members = [(name, getattr(self.churn, member)) for member, name in CHURN_FILES.items()]
+        members += [(name, getattr(self.value, member)) for member, name in VALUE_FILES.items()]
+        return {name: to_json(booster) for name, booster in members if booster is not None}
 
     def description(self) -> dict[str, Any]:
         """What is needed beside the files to predict, as plain JSON."""
         return {
             "features": [asdict(feature) for feature in self.encoding.features],
             "categories": {name: list(values) for name, values in self.encoding.categories.items()},
-            "calibration": asdict(self.churn.calibration),
-            "value": {
-                "scale_if_ordered": self.value.if_ordered.scale,
-                "scale_if_churned": self.value.if_churned.scale,
-                "extension": self.value.extension,
-            },
+            "expectation": self.expectation.to_dict(),
+            "churn_days": self.churn_days,
+            "churn_level": asdict(self.churn_level),
+            "value_days": self.value_days,
+            "value_level": asdict(self.value_level),
+            "churn": self.churn.description(),
+            "value": self.value.description(),
         }
 
     @classmethod
     def from_artefact(cls, description: Mapping[str, Any], files: Mapping[str, bytes]) -> TrainedModel:
         """The model that `files` and `description` were made from; their hashes must have been checked before."""
-        value = description["value"]
-        boosters: dict[str, xgb.Booster | None] = {
-            condition: from_json(files[name]) if name in files else None for condition, name in VALUE_FILES.items()
-        }
+        churn, value = description["churn"], description["value"]
+        trees = {member: from_json(files[name]) for member, name in CHURN_FILES.items()}
+        spending = {member: from_json(files[name]) if name in files else None for member, name in VALUE_FILES.items()}
         return cls(
             FeatureEncoding(
                 tuple(Feature(feature["name"], feature["kind"]) for feature in description["features"]),
                 {name: tuple(values) for name, values in description["categories"].items()},
             ),
-            ChurnModel(from_json(files[CHURN_FILE]), Calibration(**description["calibration"])),
-            ValueModel(
-                ConditionalValue(value["scale_if_ordered"], boosters["if_ordered"]),
-                ConditionalValue(value["scale_if_churned"], boosters["if_churned"]),
-                value["extension"],
-            ),
+            Expectation.from_dict(description["expectation"]),
+            description["churn_days"],
+            Level(**description["churn_level"]),
+            description["value_days"],
+            Level(**description["value_level"]),
+            ChurnModel(**trees, line=Line.from_dict(churn["line"]), alone_shift=churn["alone_shift"], anchor=churn["anchor"]),
+            ValueModel(**spending, anchor=value["anchor"]),
         )
 
 
-def fit_model(frame: TrainingFrame, as_of: date, extension: float = 1.0) -> TrainedModel:
-    """Fit churn and value on a frame with customers of either outcome, for predictions at `as_of`."""
+def fit_model(
+    frame: TrainingFrame,
+    as_of: date,
+    now: Rows,
+    *,
+    churn_days: int | None = None,
+    value_days: int | None = None,
+    levels: tuple[Level, Level] | None = None,
+) -> TrainedModel:
+    """Fit churn and value on a frame with at least one row, for predictions at `as_of`.
+
+    Args:
+        frame: what was known at `as_of`, with `shops` for its cutoffs and for `as_of`.
+        now: features of customers at `as_of`, to whose level the members are brought.
+        churn_days, value_days: the horizons to predict; None for the frame's.
+        levels: the levels of churn and of value; None to predict them from the cutoffs.
+    """
+    churn_days, value_days = churn_days or frame.churn_horizon_days, value_days or frame.value_horizon_days
+    shop, past = frame.shops[as_of], list(frame.shops.values())
+    churn_level, value_level = levels or (
+        predicted_level(((one, one.churn_level) for one in past), shop, churn_days),
+        predicted_level(((one, one.value_level) for one in past), shop, value_days),
+    )
     encoding = FeatureEncoding.learned_from(frame.features)
-    matrix, columns = encoding.matrix(frame.features), _columns(encoding)
-    churn_level = level_cutoff(frame, frame.churn_cutoffs, as_of)
-    value_level = level_cutoff(frame, frame.value_cutoffs or frame.churn_cutoffs, as_of)
-    return TrainedModel(encoding, fit_churn(frame, matrix, columns, churn_level), fit_value(frame, matrix, columns, value_level, extension))
+    columns, offsets = _columns(encoding), _offsets_of(frame)
+    matrix = offsets.beside(encoding, frame.features)
+    churn, value = fit_churn(frame, matrix, columns, offsets), fit_value(frame, matrix, columns, offsets)
+    offsets = Offsets.of(shop.expectation.of(now), churn_days, churn_level, value_days, value_level)
+    matrix = offsets.beside(encoding, now)
+    churn = churn.anchored(matrix, columns, offsets)
+    value = value.anchored(matrix, columns, offsets, churn.log_odds(matrix, columns, offsets))
+    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value)
+
+
+def _offsets_of(frame: TrainingFrame) -> Offsets:
+    """Each row's offsets by the models and the levels of its own cutoff."""
+    found = {field.name: np.zeros(len(frame)) for field in fields(Offsets)}
+    for cutoff in frame.churn_cutoffs:
+        at, shop = frame.is_at(cutoff), frame.shops[cutoff]
+        churn, value = shop.churn_level, shop.value_level
+        part = Offsets.of(
+            shop.expectation.of(frame.where(at).features),
+            churn.days if churn else frame.churn_horizon_days,
+            churn.level if churn else Level(),
+            value.days if value else frame.value_horizon_days,
+            value.level if value else Level(),
+        )
+        for name, values in found.items():
+            values[at] = getattr(part, name)
+    return Offsets(**found)
 
 
 def _columns(encoding: FeatureEncoding) -> Columns:
-    return Columns(encoding.feature_names, encoding.feature_types)
+    return Columns([*encoding.feature_names, *COLUMNS], [*encoding.feature_types, *("q" for _ in COLUMNS)])

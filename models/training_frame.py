@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from models.feature_matrix import FEATURES, IDENTITY, numbers
+from models.expectation import HISTORY_COLUMNS, Expected, ObservedLevel, ShopAtDate, level_of, shop_at
+from models.feature_matrix import FEATURES, IDENTITY, Rows, numbers
 from models.prediction import Figures
-from models.splits import known_cutoffs
-from models.training_cutoffs import ValueHorizon
+from models.training_cutoffs import window_days
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_OUTCOMES
 from regulars.warehouse import Warehouse
 
@@ -30,9 +30,10 @@ class TrainingFrame:
         features: the columns of `FEATURES`.
         customers: number of the row's customer, shape (n,), 0 to the number of customers − 1.
         cutoffs: the row's cutoff, datetime64[D].
-        has_churned: no order within the churn horizon.
-        value: net revenue over the learned value horizon, at least 0; NaN where that horizon has not passed.
-        churn_horizon_days, value_horizon_days: lengths of the two label windows.
+        has_churned: no order within the part of the churn horizon that is known.
+        value: net revenue over the part of the value horizon that is known, at least 0; NaN where none is.
+        churn_horizon_days, value_horizon_days: lengths of the two horizons.
+        shops: the shop as a whole at each cutoff and at as_of, with the lengths of the known parts in its levels.
     """
 
     features: pa.Table
@@ -42,6 +43,7 @@ class TrainingFrame:
     value: Figures
     churn_horizon_days: int
     value_horizon_days: int
+    shops: Mapping[date, ShopAtDate]
 
     def __len__(self) -> int:
         return len(self.customers)
@@ -63,12 +65,15 @@ class TrainingFrame:
         return at
 
     def known_at(self, as_of: date) -> TrainingFrame:
-        """What a training at `as_of` could have learned from: rows whose churn was known, with values that were."""
-        dates = self.churn_cutoffs
-        churn_known = np.array(known_cutoffs(dates, self.churn_horizon_days, as_of), dtype="datetime64[D]")
-        value_known = np.array(known_cutoffs(dates, self.value_horizon_days, as_of), dtype="datetime64[D]")
-        value = np.where(np.isin(self.cutoffs, value_known), self.value, np.nan)
-        return replace(self, value=value).where(np.isin(self.cutoffs, churn_known))
+        """What a training at `as_of` could have learned from: rows whose churn was known, with values that were.
+
+        Its `shops` are those of this frame: who asks them for levels must say for when, see `expectation.predicted_level`.
+        """
+        days = {cutoff: (as_of - cutoff).days for cutoff in self.churn_cutoffs}
+        value_known = [cutoff for cutoff, passed in days.items() if _is_within(self.shops[cutoff].value_level, passed)]
+        churn_known = [cutoff for cutoff, passed in days.items() if _is_within(self.shops[cutoff].churn_level, passed)]
+        value = np.where(np.isin(self.cutoffs, np.array(value_known, dtype="datetime64[D]")), self.value, np.nan)
+        return replace(self, value=value).where(np.isin(self.cutoffs, np.array(churn_known, dtype="datetime64[D]")))
 
     @property
     def churn_cutoffs(self) -> list[date]:
@@ -88,44 +93,101 @@ class TrainingFrame:
 
 
 def read_training_frame(
-    warehouse: Warehouse, cutoffs: Sequence[date], churn_horizon_days: int, value_horizon: ValueHorizon, max_rows: int
+    warehouse: Warehouse, cutoffs: Sequence[date], as_of: date, churn_horizon_days: int, value_horizon_days: int, max_rows: int
 ) -> TrainingFrame:
     """One join of features and outcomes; whole customers are sampled when it would have more than `max_rows` rows.
 
-    Only the cutoffs named are read, and value labels only of `value_horizon.cutoffs`: the tables may hold outcomes that
-    became known later than the training's as_of.
+    Only the cutoffs named are read, each with the windows that end by `as_of`: the tables may hold outcomes that became
+    known later. The shops are read from all customers, one date at a time.
     """
-    if not cutoffs:
-        return _frame(_empty_rows(), churn_horizon_days, value_horizon.days)
-    dates = ", ".join("?" for _ in cutoffs)
-    value_dates = ", ".join("?" for _ in value_horizon.cutoffs) or "null"
+    horizons = (churn_horizon_days, value_horizon_days)
+    windows = [
+        (cutoff, window_days(cutoff, as_of, churn_horizon_days), window_days(cutoff, as_of, value_horizon_days)) for cutoff in cutoffs
+    ]
+    if not windows:
+        return _frame(_empty_rows(), *horizons, {})
+    shops = {cutoff: _shop_with_levels(warehouse, cutoff, churn, value) for cutoff, churn, value in windows}
+    shops[as_of] = shop_at(as_of, warehouse.arrow(f"select {_HISTORY} from {_FEATURES} where as_of_date = ? order by customer_id", [as_of]))
+    rows_count = _rows_count(warehouse, cutoffs)
+    sample = _sample(max_rows, rows_count)
     columns = ", ".join(f"features.{name}" for name in (*IDENTITY, *(feature.name for feature in FEATURES)))
-    counted = f"select count(*) from {CUSTOMER_FEATURES.qualified_name} where as_of_date in ({dates})"
-    rows_count = warehouse.rows(counted, list(cutoffs))[0][0]
-    sample = ""
-    if rows_count > max_rows:
-        sample = f"and substr(md5(features.customer_id), 1, 4) < '{int(SAMPLE_STEPS * max_rows / rows_count):04x}'"
-    return _frame(
-        warehouse.arrow(
-            f"""
-            select {columns}, churn.has_churned, value.net_revenue as value
-            from {CUSTOMER_FEATURES.qualified_name} as features
-            join {CUSTOMER_OUTCOMES.qualified_name} as churn
-              on churn.customer_id = features.customer_id and churn.as_of_date = features.as_of_date and churn.horizon_days = ?
-            left join {CUSTOMER_OUTCOMES.qualified_name} as value
-              on value.customer_id = features.customer_id and value.as_of_date = features.as_of_date and value.horizon_days = ?
-              and value.as_of_date in ({value_dates})
-            where features.as_of_date in ({dates}) {sample}
-            order by features.customer_id, features.as_of_date
-            """,
-            [churn_horizon_days, value_horizon.days, *value_horizon.cutoffs, *cutoffs],
-        ),
-        churn_horizon_days,
-        value_horizon.days,
+    listed = ", ".join("(cast(? as date), cast(? as bigint), cast(? as bigint))" for _ in windows)
+    rows = warehouse.arrow(
+        f"""
+        with windows (as_of_date, churn_days, value_days) as (values {listed})
+        select {columns}, churn.has_churned, value.net_revenue as value
+        from {_FEATURES} as features
+        join windows on windows.as_of_date = features.as_of_date
+        {_OUTCOMES_JOINED}
+        where churn.customer_id is not null {sample}
+        order by features.customer_id, features.as_of_date
+        """,
+        [part for window in windows for part in window],
     )
+    return _frame(rows, *horizons, shops)
 
 
-def _frame(rows: pa.Table, churn_horizon_days: int, value_horizon_days: int) -> TrainingFrame:
+def read_features(warehouse: Warehouse, as_of: date, max_rows: int) -> pa.Table:
+    """The features of customers at `as_of`, sampled as a training frame is."""
+    columns = ", ".join(feature.name for feature in FEATURES)
+    sample = _sample(max_rows, _rows_count(warehouse, [as_of]))
+    return warehouse.arrow(f"select {columns} from {_FEATURES} as features where as_of_date = ? {sample} order by customer_id", [as_of])
+
+
+_FEATURES = CUSTOMER_FEATURES.qualified_name
+_HISTORY = ", ".join(HISTORY_COLUMNS)
+_OUTCOMES_JOINED = "\n".join(
+    f"""left join {CUSTOMER_OUTCOMES.qualified_name} as {name} on {name}.customer_id = features.customer_id
+    and {name}.as_of_date = features.as_of_date and {name}.horizon_days = windows.{name}_days"""
+    for name in ("churn", "value")
+)
+
+
+def _shop_with_levels(warehouse: Warehouse, cutoff: date, churn_days: int | None, value_days: int | None) -> ShopAtDate:
+    """The shop at a cutoff and the level that it came out at, from all its customers."""
+    columns = ", ".join(f"features.{name}" for name in HISTORY_COLUMNS)
+    rows = warehouse.arrow(
+        f"""
+        with windows (churn_days, value_days) as (values (cast(? as bigint), cast(? as bigint)))
+        select {columns}, churn.has_churned as churn_silent, churn.net_revenue as churn_revenue,
+          value.has_churned as value_silent, value.net_revenue as value_revenue
+        from {_FEATURES} as features cross join windows {_OUTCOMES_JOINED}
+        where features.as_of_date = ? order by features.customer_id
+        """,
+        [churn_days, value_days, cutoff],
+    )
+    shop = shop_at(cutoff, rows)
+    expected = shop.expectation.of(rows)
+    churn, value = (_observed(rows, expected, *window) for window in (("churn", churn_days), ("value", value_days)))
+    return replace(shop, churn_level=churn, value_level=value)
+
+
+def _observed(rows: Rows, expected: Expected, name: str, days: int | None) -> ObservedLevel | None:
+    silent, revenue = (numbers(rows.column(f"{name}_{what}")) for what in ("silent", "revenue"))
+    known = ~np.isnan(silent)
+    if days is None or not known.any():
+        return None
+    level = level_of(expected.log_odds_of_silence(days)[known], expected.log_value(days)[known], silent[known], revenue[known])
+    return ObservedLevel(days, level)
+
+
+def _is_within(level: ObservedLevel | None, days: int) -> bool:
+    return level is not None and level.days <= days
+
+
+def _rows_count(warehouse: Warehouse, dates: Sequence[date]) -> int:
+    listed = ", ".join("?" for _ in dates)
+    return int(warehouse.rows(f"select count(*) from {_FEATURES} where as_of_date in ({listed})", list(dates))[0][0])
+
+
+def _sample(max_rows: int, rows_count: int) -> str:
+    """The condition that draws the customers, none where all can be taken."""
+    if rows_count <= max_rows:
+        return ""
+    return f"and substr(md5(features.customer_id), 1, 4) < '{int(SAMPLE_STEPS * max_rows / rows_count):04x}'"
+
+
+def _frame(rows: pa.Table, churn_horizon_days: int, value_horizon_days: int, shops: Mapping[date, ShopAtDate]) -> TrainingFrame:
     ids = rows.column("customer_id").cast(pa.string()).combine_chunks()
     return TrainingFrame(
         features=rows.select([feature.name for feature in FEATURES]),
@@ -135,6 +197,7 @@ def _frame(rows: pa.Table, churn_horizon_days: int, value_horizon_days: int) -> 
         value=np.maximum(numbers(rows.column("value")), 0.0),
         churn_horizon_days=churn_horizon_days,
         value_horizon_days=value_horizon_days,
+        shops=shops,
     )
 
 

@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 
 from models.baselines import Formula, RfmCells
 from models.evaluation import calibration_bins, churn_metrics, log_losses, value_metrics
-from models.prediction import Figures, Prediction
+from models.prediction import Figures
 from models.splits import folds_by_customer
 from models.trained_model import fit_model
 from models.training_frame import TrainingFrame
 
-MODEL = "xgboost"
+MODEL = "blend"
 TRIAL_FOLDS = 2
+TRIAL_ROWS = 20_000
+"""Rows that a trial learns from at most: it compares, and need not be as sharp as the model that serves."""
+
 FEWEST_OF_AN_OUTCOME = 30
 ONE_SIDED_95 = 1.645
 
@@ -27,10 +30,9 @@ HeldOut = Literal["later cutoff", "other customers"]
 
 @dataclass(frozen=True)
 class Split:
-    """One thing to learn from and what to predict then: the rows of `frame` that `chosen` tells."""
+    """What to learn from and what to predict then: the rows of `frame` that `chosen` tells."""
 
     learned_from: TrainingFrame
-    as_of: date
     chosen: NDArray[np.bool_]
 
 
@@ -85,45 +87,37 @@ class Trial:
         return found
 
 
-def run_trial(frame: TrainingFrame, as_of: date, lifespan_years: float) -> Trial:
-    """Try the model and the baselines on the latest cutoff whose outcome is known, once for churn and once for value.
+def run_trial(frame: TrainingFrame, lifespan_years: float) -> Trial:
+    """Try the model and the baselines on a past cutoff, once for churn and once for value: the latest with the longest known horizon.
 
     They learn from what was known at that cutoff. Where that is too little to learn from, they learn from all cutoffs of
-    other customers.
+    the other half of the customers.
     """
-    formula = Formula(frame.churn_horizon_days, frame.value_horizon_days, lifespan_years)
-    churn_cutoff = frame.churn_cutoffs[-1]
-    value_cutoff = frame.value_cutoffs[-1] if frame.value_cutoffs else None
-    held_out, predictions, cells = _predicted(frame, churn_cutoff, as_of, needs_value=value_cutoff == churn_cutoff)
-    at = frame.is_at(churn_cutoff)
-    actual = frame.has_churned[at]
-    churn_by = {
-        MODEL: predictions.churn_probability,
-        "formula": formula.predict(frame.where(at).features).churn_probability,
-        "rfm_cells": cells[0],
-    }
+    churn_cutoff, churn_days = _longest({cutoff: level.days for cutoff, shop in frame.shops.items() if (level := shop.churn_level)})
+    values = {cutoff: level.days for cutoff, shop in frame.shops.items() if (level := shop.value_level)}
+    value_cutoff, value_days = _longest(values) if values else (None, frame.value_horizon_days)
+    tried = _tried(frame, churn_cutoff, churn_days, value_days, lifespan_years, needs_value=value_cutoff == churn_cutoff)
+    actual = frame.has_churned[tried.chosen]
+    churn_by = {name: prediction[0] for name, prediction in tried.by_predictor.items()}
     churn = TrialPart(
         churn_cutoff,
-        held_out,
+        tried.held_out,
         {name: churn_metrics(probability, actual) for name, probability in churn_by.items()},
         "log loss",
         {name: log_losses(probability, actual.astype(np.float64)) for name, probability in churn_by.items()},
     )
-    bins = calibration_bins(predictions.churn_probability, actual)
+    bins = calibration_bins(churn_by[MODEL], actual)
     if value_cutoff is None:
         return Trial(churn, None, bins)
     if value_cutoff != churn_cutoff:
-        held_out, predictions, cells = _predicted(frame, value_cutoff, as_of, needs_value=True)
-        at = frame.is_at(value_cutoff)
-    value_by = {
-        MODEL: predictions.expected_value,
-        "formula": formula.predict(frame.where(at).features).expected_value,
-        "rfm_cells": cells[1],
-    }
-    revenue = frame.value[at]
+        level = frame.shops[value_cutoff].churn_level
+        churn_days = level.days if level else frame.churn_horizon_days
+        tried = _tried(frame, value_cutoff, churn_days, value_days, lifespan_years, needs_value=True)
+    revenue = frame.value[tried.chosen]
+    value_by = {name: prediction[1] for name, prediction in tried.by_predictor.items()}
     value = TrialPart(
         value_cutoff,
-        held_out,
+        tried.held_out,
         {name: value_metrics(expected, revenue) for name, expected in value_by.items()},
         "squared error of the value",
         {name: (expected - revenue) ** 2 for name, expected in value_by.items()},
@@ -131,31 +125,52 @@ def run_trial(frame: TrainingFrame, as_of: date, lifespan_years: float) -> Trial
     return Trial(churn, value, bins)
 
 
-def _predicted(
-    frame: TrainingFrame, cutoff: date, as_of: date, *, needs_value: bool
-) -> tuple[HeldOut, Prediction, tuple[Figures, Figures]]:
-    """For the cutoff's rows: the model's predictions, and the cells' churn probability and expected value, each of shape (rows,)."""
-    held_out, splits = _splits(frame, cutoff, as_of, needs_value=needs_value)
-    results = np.zeros((5, len(frame)))
-    for split in splits:
-        rows = frame.where(split.chosen).features
-        ours, cells = fit_model(split.learned_from, split.as_of).predict(rows), RfmCells.fitted(split.learned_from)
-        results[:, split.chosen] = (
-            ours.churn_probability,
-            ours.value_if_ordered,
-            ours.value_if_churned,
-            cells.churn_probability(rows),
-            cells.expected_value(rows),
-        )
-    at = frame.is_at(cutoff)
-    return held_out, Prediction(*results[:3, at]), (results[3, at], results[4, at])
+@dataclass(frozen=True)
+class Tried:
+    """Churn probability and expected value by predictor, for the rows that `chosen` tells."""
+
+    held_out: HeldOut
+    chosen: NDArray[np.bool_]
+    by_predictor: Mapping[str, tuple[Figures, Figures]]
 
 
-def _splits(frame: TrainingFrame, cutoff: date, as_of: date, *, needs_value: bool) -> tuple[HeldOut, list[Split]]:
+def _longest(days: Mapping[date, int]) -> tuple[date, int]:
+    """The latest of the cutoffs with the longest window, and its length."""
+    cutoff = max(days, key=lambda one: (days[one], one))
+    return cutoff, days[cutoff]
+
+
+def _tried(frame: TrainingFrame, cutoff: date, churn_days: int, value_days: int, lifespan_years: float, *, needs_value: bool) -> Tried:
+    held_out, split = _split(frame, cutoff, needs_value=needs_value)
+    # Other customers of the same days know the level of these days.
+    levels = frame.shops[cutoff].levels if held_out == "other customers" else None
+    rows = frame.where(split.chosen).features
+    learned_from = _at_most(split.learned_from, TRIAL_ROWS)
+    model = fit_model(learned_from, cutoff, rows, churn_days=churn_days, value_days=value_days, levels=levels)
+    ours = model.predict(rows)
+    formula, cells = Formula(churn_days, value_days, lifespan_years).predict(rows), RfmCells.fitted(learned_from)
+    return Tried(
+        held_out,
+        split.chosen,
+        {
+            MODEL: (ours.churn_probability, ours.expected_value),
+            "formula": (formula.churn_probability, formula.expected_value),
+            "rfm_cells": (cells.churn_probability(rows), cells.expected_value(rows)),
+        },
+    )
+
+
+def _split(frame: TrainingFrame, cutoff: date, *, needs_value: bool) -> tuple[HeldOut, Split]:
     at = frame.is_at(cutoff)
     known = frame.known_at(cutoff)
     outcomes = known.has_churned[known.has_value] if needs_value else known.has_churned
     if min(int(outcomes.sum()), int((~outcomes).sum())) >= FEWEST_OF_AN_OUTCOME:
-        return "later cutoff", [Split(known, cutoff, at)]
+        return "later cutoff", Split(known, at)
     fold = folds_by_customer(frame.customers, TRIAL_FOLDS)
-    return "other customers", [Split(frame.where(fold != number), as_of, at & (fold == number)) for number in range(TRIAL_FOLDS)]
+    return "other customers", Split(frame.where(fold != 0), at & (fold == 0))
+
+
+def _at_most(frame: TrainingFrame, rows: int) -> TrainingFrame:
+    """Of a larger frame, as many whole customers as make about so many rows."""
+    folds = -(-len(frame) // rows)
+    return frame if folds <= 1 else frame.where(folds_by_customer(frame.customers, folds) == 0)

@@ -38,15 +38,15 @@ def build_staging(home: Home, as_of: date, kind: Kind = "night") -> None:
 
 
 def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Sequence[date] = ()) -> None:
-    """Build the features of the as_of of a night or a rebuild, or, for a training, features and outcomes of its past `cutoffs`.
+    """Build the features of the as_of of a run and, for a training, features and outcomes of its past `cutoffs`.
 
     Raises:
         GateFailed: a data test failed.
     """
     with step(home, "build features", kind, as_of) as run:
         with open_warehouse(home, role="builder") as warehouse:
-            rows = [_as_of_row(warehouse, run, day) for day in (cutoffs or [as_of])]
-            carried = night_before(warehouse, run, rows[0][1]) if kind == "night" else None
+            rows = [_as_of_row(warehouse, run, day) for day in sorted({*cutoffs, as_of})]
+            carried = night_before(warehouse, run, rows[-1][1]) if kind == "night" else None
             forget_night(warehouse)
             set_as_of_dates(warehouse, run, rows, carried)
         build(run, "features", whole=carried is None)

@@ -63,7 +63,7 @@ class TrainingSettings(Settings):
 
     cutoffs_count: int = Field(default=16, ge=1, le=60, description="Past cutoffs that are pooled, the latest first.")
     cutoff_step_days: int = Field(default=28, ge=1, le=365, description="Days between two cutoffs.")
-    min_history_days: int = Field(default=90, ge=1, le=3650, description="Days of history that a cutoff needs before it.")
+    min_history_days: int = Field(default=56, ge=1, le=3650, description="Days of history that a cutoff needs before it.")
     max_rows: int = Field(default=100_000, ge=1_000, description="Customers times cutoffs above which whole customers are sampled.")
     min_customers: int = Field(default=500, ge=1, description="Customers below which no model is trained; the formula scores.")
     min_outcomes: int = Field(

@@ -403,11 +403,11 @@ CUSTOMER_FEATURES = Table(
 CUSTOMER_OUTCOMES = Table(
     "features",
     "customer_outcomes",
-    "One row per customer per as_of_date per horizon that has passed.",
+    "One row per customer per as_of_date per horizon, or the part of it that has passed.",
     (
         _required("customer_id", "text", "The person; every customer with an order before as_of_date."),
         _required("as_of_date", "date", "Start of the horizon."),
-        _required("horizon_days", "integer", "Length of the horizon."),
+        _required("horizon_days", "integer", "Length of the horizon, or of its part that lies before the training's as_of."),
         _required("orders_count", "integer", "Orders in [as_of_date, as_of_date + horizon_days)."),
         _required("has_churned", "boolean", "True when orders_count is 0."),
         _required("net_revenue", "double", "Net revenue of those orders, refunds known by the horizon's end subtracted."),
@@ -431,7 +431,7 @@ CUSTOMER_SCORES = Table(
         _required("value_at_risk", "double", "churn_probability × (expected value if they order within the churn horizon − if not)."),
         _required("currency", "text", "Currency of the amounts."),
         _required("model_version", "text", "Model that scored."),
-        _required("scored_by", "text", "Rung that scored: formula or xgboost."),
+        _required("scored_by", "text", "Rung that scored: formula or blend."),
     ),
     ("customer_id", "as_of_date"),
     "scoring",
@@ -570,7 +570,7 @@ MODEL_EVALUATIONS = Table(
     (
         _required("model_version", "text", "Version that was trained."),
         _required("as_of_date", "date", "Cutoff whose outcomes were held out."),
-        _required("predictor", "text", "xgboost, or the baseline's name."),
+        _required("predictor", "text", "blend, or the baseline's name."),
         _required("metric", "text", "Metric, such as log_loss."),
         _required("value", "double", "Its value."),
     ),

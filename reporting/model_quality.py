@@ -15,7 +15,7 @@ from reporting.figure import HALF, Absent, DataTable, Figure, figure
 from reporting.night import Night
 from reporting.numbers import count, percent, short_date
 
-MODEL = "xgboost"
+MODEL = "blend"
 PREDICTORS = {MODEL: "Our model", "formula": "Classical formula", "rfm_cells": "RFM groups"}
 
 

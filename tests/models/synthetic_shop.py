@@ -5,15 +5,15 @@ which no baseline looks at; what is spent depends on the average order value and
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from models.training_cutoffs import training_cutoffs, value_horizon
-from models.training_frame import TrainingFrame, read_training_frame
+from models.training_cutoffs import training_cutoffs, window_days
+from models.training_frame import TrainingFrame, read_features, read_training_frame
 from regulars.home import Home
 from regulars.settings import HomeSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, Table
@@ -60,7 +60,7 @@ def features_at(as_of: date, customers: int, seed: int = 1) -> pa.Table:
         "usual_gap_days": gap,
         "overdue_ratio": overdue,
         "days_since_last_order": (overdue * gap).astype(int),
-        "customer_age_days": rng.integers(30, 500, customers),
+        "customer_age_days": rng.integers(200, 700, customers),  # a closed cohort: its level is that of the past windows
         "average_order_value": order_value,
         "formula_value": order_value * 365 / gap * 2,
         "last_category": rng.choice([LOYAL_CATEGORY, FICKLE_CATEGORY, "books"], customers).tolist(),
@@ -132,7 +132,7 @@ def fill(home: Home, customers: int, as_of: date = AS_OF, first_order: date = FI
         for day in [*cutoffs, as_of]:
             features = features_at(day, customers)
             warehouse.append(CUSTOMER_FEATURES, features)
-            horizons = [days for days in (CHURN_DAYS, VALUE_DAYS) if day + timedelta(days=days) <= as_of]
+            horizons = [days for horizon in (CHURN_DAYS, VALUE_DAYS) if (days := window_days(day, as_of, horizon))] if day < as_of else []
             if horizons:
                 warehouse.append(CUSTOMER_OUTCOMES, outcomes_of(features, horizons))
     return cutoffs
@@ -154,5 +154,11 @@ def frame_of(home: Home, as_of: date = AS_OF) -> TrainingFrame:
     cutoffs = training_cutoffs(prediction, as_of, FIRST_ORDER)
     with open_warehouse(home, read_only=True) as warehouse:
         return read_training_frame(
-            warehouse, cutoffs, prediction.churn_horizon_days, value_horizon(prediction, as_of, cutoffs), prediction.training.max_rows
+            warehouse, cutoffs, as_of, prediction.churn_horizon_days, prediction.value_horizon_days, prediction.training.max_rows
         )
+
+
+def now_of(home: Home, as_of: date = AS_OF) -> pa.Table:
+    """The features of as_of that a training reads."""
+    with open_warehouse(home, read_only=True) as warehouse:
+        return read_features(warehouse, as_of, HomeSettings(home).prediction.training.max_rows)

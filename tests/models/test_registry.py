@@ -14,7 +14,7 @@ from regulars.home import Home
 from regulars.settings import HomeSettings
 from tests.models.synthetic_shop import AS_OF
 
-FILES = ["manifest.json", "churn.json", "value_if_ordered.json", "value_if_churned.json"]
+FILES = ["manifest.json", "churn_on_offset.json", "churn_alone.json", "value_severity.json", "value_tweedie.json"]
 
 
 def version_folder(home: Home) -> Path:
@@ -74,7 +74,7 @@ def test_a_training_mends_a_damaged_model_and_a_damaged_list(own_trained_shop: H
     settings = HomeSettings(own_trained_shop)
     before = scorer_for(own_trained_shop, AS_OF, settings).model_version
     flip(own_trained_shop.models / "promoted.json", 40, 0)
-    flip(version_folder_named(own_trained_shop, before) / "churn.json", 100, 0)
+    flip(version_folder_named(own_trained_shop, before) / "churn_alone.json", 100, 0)
     with pytest.raises(ArtefactError):
         is_fresh(own_trained_shop, AS_OF)
     train(own_trained_shop, AS_OF)
@@ -104,8 +104,8 @@ def test_a_half_written_folder_of_a_run_that_died_is_no_version(own_trained_shop
     facts = json.loads((folder / "manifest.json").read_text())["facts"]
     model = load_model(own_trained_shop, serving)
     (own_trained_shop.models / ".new").mkdir()
-    (own_trained_shop.models / ".new" / "churn.json").write_text("{")
-    (folder / "value_if_ordered.json").unlink()
+    (own_trained_shop.models / ".new" / "churn_alone.json").write_text("{")
+    (folder / "value_severity.json").unlink()
     assert save_model(own_trained_shop, AS_OF, model, facts)[0] == serving.version
     load_model(own_trained_shop, serving)
     assert not (own_trained_shop.models / ".new").exists()

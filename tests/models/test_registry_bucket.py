@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from models.registry import Serving, decide, decisions, load_model, promoted_for, save_model
+from models.registry import MANIFEST, Serving, decide, decisions, load_model, promoted_for, save_model
 from models.serving import scorer_for
 from models.storage import BucketStorage
+from models.trained_model import CHURN_FILES
 from regulars.errors import ArtefactError, ConfigurationError
 from regulars.home import Home
 from regulars.object_store import ObjectStore
 from regulars.settings import HomeSettings
 from tests.models.synthetic_shop import AS_OF
 from tests.object_store import Bucket
+
+TREES = CHURN_FILES["alone"]
 
 
 @pytest.fixture
@@ -47,28 +50,29 @@ def test_a_model_is_read_checked_and_kept_here(moved_shop: Home, bucket: Bucket,
     original = ObjectStore.read
     monkeypatch.setattr(ObjectStore, "read", lambda self, name: (read.append(name), original(self, name))[1])
     model = load_model(moved_shop, serving)
-    assert len(read) == 4
+    assert sorted(read) == sorted(f"{serving.version}/{name}" for name in (MANIFEST, *model.files()))
+    whole = len(read)
     load_model(moved_shop, serving)
-    assert len(read) == 4, "what is here and whole is not fetched again"
-    copy = moved_shop.models / serving.version / "churn.json"
+    assert len(read) == whole, "what is here and whole is not fetched again"
+    copy = moved_shop.models / serving.version / TREES
     copy.write_bytes(copy.read_bytes().replace(b"1", b"2"))
     load_model(moved_shop, serving)
-    assert read[4:] == [f"{serving.version}/churn.json"]
+    assert read[whole:] == [f"{serving.version}/{TREES}"]
     facts = json.loads(bucket.get(f"models/{serving.version}/manifest.json"))["facts"]
     assert save_model(moved_shop, AS_OF, model, facts) == (serving.version, serving.manifest_sha256)
 
 
 def test_a_model_changed_in_the_bucket_is_refused(moved_shop: Home, bucket: Bucket) -> None:
-    key = f"models/{serving_of(moved_shop).version}/churn.json"
+    key = f"models/{serving_of(moved_shop).version}/{TREES}"
     whole = bucket.get(key)
     bucket.put(key, whole.replace(b"1", b"2", 1))
-    with pytest.raises(ArtefactError, match=r"s3://.*churn\.json: expected SHA-256"):
+    with pytest.raises(ArtefactError, match=rf"s3://.*{TREES}: expected SHA-256"):
         scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop))
     bucket.client.delete_object(Bucket=bucket.name, Key=key)
     with pytest.raises(ArtefactError, match="missing"):
         scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop))
     bucket.put(key, whole)
-    assert scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop)).scored_by == "xgboost"
+    assert scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop)).scored_by == "blend"
 
 
 def test_a_model_is_saved_manifest_last(moved_shop: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,22 +8,15 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.splits import folds_by_customer, known_cutoffs
+from models.buy_till_you_die import GammaGamma, MbgNbd
+from models.expectation import Expectation, Level, ObservedLevel, ShopAtDate
+from models.splits import folds_by_customer
 from models.training_frame import TrainingFrame
 from models.trial import run_trial
 from regulars.home import Home
-from tests.models.synthetic_shop import AS_OF, frame_of
+from tests.models.synthetic_shop import frame_of
 
 DAYS = st.dates(date(2020, 1, 1), date(2022, 1, 1))
-
-
-@given(cutoffs=st.sets(DAYS, max_size=20), horizon=st.integers(1, 500), as_of=DAYS)
-def test_a_cutoff_is_known_when_its_whole_label_window_has_ended(cutoffs: set[date], horizon: int, as_of: date) -> None:
-    known = known_cutoffs(cutoffs, horizon, as_of)
-    assert list(known) == sorted(known)
-    for cutoff in cutoffs:
-        last_day_of_the_window = cutoff + timedelta(days=horizon - 1)
-        assert (cutoff in known) == (last_day_of_the_window < as_of)
 
 
 @given(as_of=DAYS, churn=st.integers(1, 200), value=st.integers(1, 400), steps=st.integers(1, 20))
@@ -39,7 +32,13 @@ def test_a_frame_as_known_at_a_date_holds_no_label_of_a_window_that_ends_later(a
 
 def frame_without_features(cutoffs: np.ndarray, churn: int, value: int) -> TrainingFrame:
     rows = len(cutoffs)
-    return TrainingFrame(pa.table({"x": np.arange(rows)}), np.arange(rows), cutoffs, np.zeros(rows, bool), np.ones(rows), churn, value)
+    expectation = Expectation(MbgNbd.starts()[0], GammaGamma(5.0, 4.0, 0.6), 1.0)
+    shops = {
+        day: ShopAtDate(day, expectation, 100, 0.5, ObservedLevel(churn, Level()), ObservedLevel(value, Level()))
+        for day in cutoffs.tolist()
+    }
+    numbers = np.arange(rows)
+    return TrainingFrame(pa.table({"x": numbers}), numbers, cutoffs, np.zeros(rows, bool), np.ones(rows), churn, value, shops)
 
 
 def test_what_happens_after_the_held_out_cutoff_changes_no_prediction_for_it(trained_shop: Home) -> None:
@@ -50,7 +49,7 @@ def test_what_happens_after_the_held_out_cutoff_changes_no_prediction_for_it(tra
     turned = replace(
         frame, has_churned=np.where(later, ~frame.has_churned, frame.has_churned), value=np.where(later, frame.value * 100, frame.value)
     )
-    honest, other = (run_trial(some, AS_OF, lifespan_years=2.0) for some in (frame, turned))
+    honest, other = (run_trial(some, lifespan_years=2.0) for some in (frame, turned))
     assert honest.churn.held_out == "later cutoff"
     assert [(count, predicted) for _, count, predicted, _ in honest.bins] == [(count, predicted) for _, count, predicted, _ in other.bins]
     assert honest.bins != other.bins

@@ -43,10 +43,10 @@ def test_a_better_model_is_promoted_and_its_evaluation_recorded(trained_shop: Ho
         )
         bins = warehouse.rows("select sum(customers_count), count(*) from models.calibration_bins where model_version = ?", [version])
     figures = {(predictor, metric): value for predictor, metric, value, _ in evaluations}
-    assert figures["xgboost", "log_loss"] < min(figures["formula", "log_loss"], figures["rfm_cells", "log_loss"])
-    assert figures["xgboost", "gini"] > figures["formula", "gini"]
-    assert {predictor for predictor, _ in figures} == {"xgboost", "formula", "rfm_cells"}
-    assert max(day for *_, day in evaluations) == AS_OF - timedelta(days=60)
+    assert figures["blend", "log_loss"] < min(figures["formula", "log_loss"], figures["rfm_cells", "log_loss"])
+    assert figures["blend", "gini"] > figures["formula", "gini"]
+    assert {predictor for predictor, _ in figures} == {"blend", "formula", "rfm_cells"}
+    assert max(day for *_, day in evaluations) == AS_OF - timedelta(days=84)
     assert bins == [(400, 10)]
 
 
@@ -145,7 +145,7 @@ def test_a_shop_whose_customers_all_churned_is_scored_by_the_formula(tmp_path: P
     assert "0 customers who ordered again, 50 are needed" in summary(home)
 
 
-@pytest.mark.parametrize("first_order", [None, AS_OF - timedelta(days=149)])
+@pytest.mark.parametrize("first_order", [None, AS_OF - timedelta(days=111)])
 def test_a_shop_younger_than_history_and_horizon_is_scored_by_the_formula(tmp_path: Path, first_order: date | None) -> None:
     home = write_configuration(tmp_path)
     if first_order is not None:
@@ -153,7 +153,7 @@ def test_a_shop_younger_than_history_and_horizon_is_scored_by_the_formula(tmp_pa
             land_first_order(warehouse, first_order)
     train(home, AS_OF)
     assert serving_version(home) == FORMULA_VERSION
-    assert "needs 150 days of orders" in summary(home)
+    assert "need 112 days of orders" in summary(home)
 
 
 def test_cutoffs_that_were_not_built_are_an_error_and_no_small_shop(tmp_path: Path) -> None:
@@ -161,15 +161,15 @@ def test_cutoffs_that_were_not_built_are_an_error_and_no_small_shop(tmp_path: Pa
     fill(home, 150)
     with open_warehouse(home) as warehouse:
         create(warehouse, CUSTOMER_OUTCOMES)
-    with pytest.raises(InputError, match=r"customer_outcomes has not been built for 6 of 6 training cutoffs"):
+    with pytest.raises(InputError, match=r"customer_outcomes has not been built for 6 of 6 training dates"):
         train(home, AS_OF)
     assert decisions(home) == []
 
 
 def test_a_past_night_is_not_scored_by_a_model_trained_later(trained_shop: Home) -> None:
     settings = HomeSettings(trained_shop)
-    assert scorer_for(trained_shop, AS_OF, settings).scored_by == "xgboost"
-    assert scorer_for(trained_shop, AS_OF + timedelta(days=100), settings).scored_by == "xgboost"
+    assert scorer_for(trained_shop, AS_OF, settings).scored_by == "blend"
+    assert scorer_for(trained_shop, AS_OF + timedelta(days=100), settings).scored_by == "blend"
     assert scorer_for(trained_shop, AS_OF - timedelta(days=1), settings).scored_by == "formula"
 
 
@@ -199,14 +199,13 @@ def test_no_outcome_that_became_known_later_is_learned_from(own_trained_shop: Ho
 
 
 def test_a_sample_holds_whole_customers(trained_shop: Home) -> None:
-    from models.training_cutoffs import ValueHorizon
     from models.training_frame import read_training_frame
     from tests.models.synthetic_shop import frame_of
 
     whole = frame_of(trained_shop)
     cutoffs = whole.churn_cutoffs
     with open_warehouse(trained_shop, read_only=True) as warehouse:
-        sample = read_training_frame(warehouse, cutoffs, 60, ValueHorizon(120, tuple(whole.value_cutoffs)), max_rows=1000)
+        sample = read_training_frame(warehouse, cutoffs, AS_OF, 60, 120, max_rows=1000)
     assert 500 < len(sample) < 1500
     assert set(np.bincount(sample.customers).tolist()) == {len(cutoffs)}
 

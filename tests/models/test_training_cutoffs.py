@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.training_cutoffs import cutoffs_of_home, first_event_date, training_cutoffs, value_horizon
+from models.training_cutoffs import cutoffs_of_home, first_event_date, training_cutoffs, window_days
 from regulars.settings import PredictionSettings, TrainingSettings
 from regulars.warehouse import open_warehouse
 from tests.models.synthetic_shop import AS_OF, FIRST_ORDER, land_first_order, write_configuration
@@ -18,9 +18,11 @@ def settings(churn: int = 90, value: int = 365, **training: int) -> PredictionSe
     return PredictionSettings(churn_horizon_days=churn, value_horizon_days=value, training=TrainingSettings(**training))
 
 
-def test_the_latest_cutoff_lies_one_churn_horizon_back_and_the_others_step_from_it() -> None:
+def test_the_latest_cutoff_shows_something_of_the_horizon_and_the_others_step_from_it() -> None:
     cutoffs = training_cutoffs(settings(cutoffs_count=3, cutoff_step_days=28), AS_OF_DAY, date(2020, 1, 1))
-    assert cutoffs == [date(2024, 1, 7), date(2024, 2, 4), date(2024, 3, 3)]
+    assert cutoffs == [date(2024, 2, 10), date(2024, 3, 9), date(2024, 4, 6)]
+    assert [window_days(cutoff, AS_OF_DAY, 90) for cutoff in cutoffs] == [90, 84, 56]
+    assert training_cutoffs(settings(churn=30), AS_OF_DAY, date(2020, 1, 1))[-1] == date(2024, 5, 2)
 
 
 @given(
@@ -31,7 +33,7 @@ def test_the_latest_cutoff_lies_one_churn_horizon_back_and_the_others_step_from_
     count=st.integers(1, 30),
     min_history=st.integers(1, 400),
 )
-def test_every_cutoff_has_history_before_it_and_its_horizon_behind_it(
+def test_every_cutoff_has_history_before_it_and_a_window_behind_it(
     history: int, churn: int, value: int, step: int, count: int, min_history: int
 ) -> None:
     first = AS_OF_DAY - timedelta(days=history)
@@ -40,23 +42,13 @@ def test_every_cutoff_has_history_before_it_and_its_horizon_behind_it(
     assert cutoffs == sorted(set(cutoffs))
     assert len(cutoffs) <= count
     for cutoff in cutoffs:
-        assert cutoff + timedelta(days=churn) <= AS_OF_DAY
         assert (cutoff - first).days >= min_history
-    assert bool(cutoffs) == (history >= churn + min_history)
-    learned = value_horizon(prediction, AS_OF_DAY, cutoffs)
-    assert all(cutoff + timedelta(days=learned.days) <= AS_OF_DAY for cutoff in learned.cutoffs)
-    assert bool(learned.cutoffs) == bool(cutoffs)
-    assert learned.days in (churn, value)
-
-
-def test_a_shop_too_young_for_the_value_horizon_learns_it_over_the_churn_horizon() -> None:
-    prediction = settings()
-    young = training_cutoffs(prediction, AS_OF_DAY, AS_OF_DAY - timedelta(days=300))
-    assert value_horizon(prediction, AS_OF_DAY, young).days == 90
-    grown = training_cutoffs(prediction, AS_OF_DAY, AS_OF_DAY - timedelta(days=700))
-    learned = value_horizon(prediction, AS_OF_DAY, grown)
-    assert learned.days == 365
-    assert 0 < len(learned.cutoffs) < len(grown)
+        windows = {horizon: window_days(cutoff, AS_OF_DAY, horizon) for horizon in (churn, value)}
+        assert windows[min(churn, value)] is not None
+        for horizon, days in windows.items():
+            assert days is None or min(horizon, 56) <= days <= horizon
+            assert days is None or cutoff + timedelta(days=days) <= AS_OF_DAY
+    assert bool(cutoffs) == (history >= min(churn, value, 56) + min_history)
 
 
 def test_a_shop_without_orders_has_no_cutoffs(tmp_path: Path) -> None:

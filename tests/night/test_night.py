@@ -51,7 +51,7 @@ def test_every_row_of_the_sources_is_accounted_for(finished_home: Home) -> None:
 def test_every_customer_with_an_order_is_scored_by_the_model(finished_home: Home) -> None:
     scored = _rows(finished_home, "select count(*), min(scored_by), max(scored_by) from scores.customer_scores")
     known = _rows(finished_home, f"select count(*) from features.customer_features where as_of_date = date '{FIRST_NIGHT}'")
-    assert scored == [(*known[0], "xgboost", "xgboost")]
+    assert scored == [(*known[0], "blend", "blend")]
     assert 0.8 * CUSTOMERS < int(str(known[0][0])) <= 1.5 * CUSTOMERS
 
 

@@ -232,7 +232,7 @@ def _scores() -> Iterator[Mutant]:
     yield mutant("other value horizon", "value_horizon_days", "90")
     yield mutant("other currency", "currency", "'USD'")
     yield mutant("two models", "model_version", "'another'", HALF)
-    yield mutant("two rungs", "scored_by", "'xgboost'", HALF)
+    yield mutant("two rungs", "scored_by", "'blend'", HALF)
     yield mutant("ids of nobody", "customer_id", "concat('x', customer_id)")
     yield Mutant("scores", "ids dealt out anew", _shuffle(SCORES, "customer_id", SLICE))
     yield Mutant(

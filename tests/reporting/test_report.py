@@ -92,7 +92,7 @@ def test_the_page_says_what_the_warehouse_holds(home: Home) -> None:
         )[0][0]
     text, money = text_of(html(home)), Money("EUR")
     assert "Tea & Sons <Ltd>, 1 July 2025" in text
-    assert f"xgboost, model {MODEL}" in text
+    assert f"blend, model {MODEL}" in text
     assert f"Customers scored {count(customers)}" in text
     assert f"Value at risk {money.short(at_risk)}" in text
     assert f"Expected value, 365 days {money.short(expected)}" in text
@@ -203,7 +203,7 @@ def test_a_segment_that_left_the_catalogue_stays_on_the_page(home: Home) -> None
 
 def test_a_model_that_is_behind_is_not_praised(home: Home) -> None:
     with open_warehouse(home) as warehouse:
-        warehouse.execute("update models.model_evaluations set value = 0.7 where predictor = 'xgboost' and metric = 'log_loss'")
+        warehouse.execute("update models.model_evaluations set value = 0.7 where predictor = 'blend' and metric = 'log_loss'")
     text = text_of(html(home))
     assert "Honest probabilities: “RFM groups” is ahead" in text
     assert "Telling who will leave: our model is ahead" in text

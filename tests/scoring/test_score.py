@@ -73,7 +73,7 @@ def test_a_trained_model_scores_every_customer_within_bounds(trained_shop: Home)
     score(trained_shop, AS_OF)
     rows = scores(trained_shop)
     assert len(rows) == 300
-    assert {row[-1] for row in rows} == {"xgboost"}
+    assert {row[-1] for row in rows} == {"blend"}
     probability, expected, at_risk = (np.array([row[position] for row in rows], dtype=float) for position in (2, 4, 6))
     assert ((probability > 0) & (probability < 1)).all()
     assert np.isfinite(expected).all()
@@ -116,7 +116,7 @@ def test_a_damaged_model_stops_the_night_and_leaves_the_scores_as_they_are(
 ) -> None:
     score(trained_shop, AS_OF)
     before = scores(trained_shop)
-    file = next(trained_shop.models.glob("*/churn.json"))
+    file = next(trained_shop.models.glob("*/churn_alone.json"))
     whole = file.read_bytes()
     file.write_bytes(whole[:-1])
     try:

@@ -20,19 +20,28 @@ horizons as (
     select value_horizon_days as horizon_days from parameters
 ),
 
-past_horizons as (
-    select
+-- Of a horizon that has not passed, the part that has: what is expected of any horizon makes windows comparable.
+windows as (
+    select distinct
         as_of_dates.as_of_date,
-        horizons.horizon_days,
-        {{ day_number('as_of_dates.as_of_date') }} as first_day,
-        {{ day_number('as_of_dates.as_of_date') }} + horizons.horizon_days as end_day
+        least(
+            horizons.horizon_days,
+            {{ day_number('parameters.outcomes_until') }} - {{ day_number('as_of_dates.as_of_date') }}
+        ) as horizon_days
     from {{ source('control', 'as_of_dates') }} as as_of_dates
     cross join horizons
     cross join parameters
-    where
-        as_of_dates.purpose = 'training'
-        and {{ day_number('as_of_dates.as_of_date') }} + horizons.horizon_days
-        <= {{ day_number('parameters.outcomes_until') }}
+    where as_of_dates.purpose = 'training'
+),
+
+past_horizons as (
+    select
+        as_of_date,
+        horizon_days,
+        {{ day_number('as_of_date') }} as first_day,
+        {{ day_number('as_of_date') }} + horizon_days as end_day
+    from windows
+    where horizon_days > 0
 ),
 
 customers as (

@@ -1,0 +1,89 @@
+"""A ridge logistic regression on logarithms: the member that no step and no leaf can mislead, and that extrapolates evenly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from models.feature_matrix import Matrix
+from models.offsets import Offsets
+from models.prediction import Figures
+
+RIDGE = 10.0
+MOST_STEPS = 200
+
+COLUMNS = (
+    "customer_age_days",
+    "days_since_last_order",
+    "repeat_order_days_count",
+    "orders_count",
+    "orders_30d_count",
+    "orders_90d_count",
+    "orders_180d_count",
+    "orders_365d_count",
+    "active_months_365d_count",
+    "historic_value",
+    "average_order_value",
+    "last_order_value",
+    "max_order_value",
+    "net_revenue_30d",
+    "net_revenue_90d",
+    "net_revenue_180d",
+    "net_revenue_365d",
+    "usual_gap_days",
+    "overdue_ratio",
+    "orders_per_year",
+    "last_gap_days",
+    "gap_days_stddev",
+    "btyd_mean_spend",
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Weights of the standardised terms, the constant first."""
+
+    weights: Sequence[float]
+    means: Sequence[float]
+    deviations: Sequence[float]
+
+    @classmethod
+    def fitted(cls, matrix: Matrix, names: Sequence[str], offsets: Offsets, churned: Figures) -> Line:
+        terms = _terms(matrix, names, offsets)
+        means, deviations = terms.mean(axis=0), terms.std(axis=0) + 1e-9
+        x = np.column_stack([np.ones(len(terms)), (terms - means) / deviations])
+        ridge = np.full(x.shape[1], RIDGE)
+        ridge[0] = 0.0
+
+        def loss(weights: Figures) -> tuple[float, Figures]:
+            margin = offsets.churn + x @ weights
+            value = np.sum(np.logaddexp(0.0, margin) - churned * margin) + 0.5 * (ridge * weights) @ weights
+            return float(value) / len(x), (x.T @ (expit(margin) - churned) + ridge * weights) / len(x)
+
+        found = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS})
+        return cls(found.x.tolist(), means.tolist(), deviations.tolist())
+
+    def log_odds(self, matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
+        """Log odds of churn, shape (n,): the same whatever rows stand beside one."""
+        x = (_terms(matrix, names, offsets) - np.array(self.means)) / np.array(self.deviations)
+        # A product of matrices may add up in another order for another number of rows.
+        margin: Figures = offsets.churn + self.weights[0] + np.sum(x * np.array(self.weights[1:]), axis=1)
+        return margin
+
+    @classmethod
+    def from_dict(cls, described: Mapping[str, Any]) -> Line:
+        return cls(described["weights"], described["means"], described["deviations"])
+
+
+def _terms(matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
+    positions = [names.index(name) for name in COLUMNS]
+    amounts = np.maximum(np.nan_to_num(matrix[:, positions].astype(np.float64)), 0.0)
+    once = matrix[:, names.index("repeat_order_days_count")] == 0
+    terms = np.column_stack([np.log1p(amounts), offsets.alive, offsets.silence, offsets.worth, once])
+    # Row by row in memory: how a row is added up must not depend on how many there are.
+    return np.ascontiguousarray(terms)
