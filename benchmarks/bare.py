@@ -1,9 +1,9 @@
-"""One script by hand: the sample shop's files → features → predictions → lists, with nothing but DuckDB and XGBoost.
+"""One script by hand: the sample shop's files → features → predictions → lists, with nothing but DuckDB and the trained model.
 
 What a night is measured against. It knows this one shop: no other source, no second version of a row, no bad row, no history of
 what was known when, no gate, no guard, no ledger, and no second run; yesterday's lists are the only state that it reads. Of what
-a night has made it takes the trained model, the key of the guests' pseudonyms and the salt of the control group, so that the
-two can be compared customer by customer.
+a night has made it takes the trained model, whose own code predicts batch after batch, the key of the guests' pseudonyms and the
+salt of the control group, so that the two can be compared customer by customer.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import xgboost as xgb
 import yaml
+
+from models.registry import decisions, load_model
+from regulars.home import Home
 
 ROWS_PER_BATCH = 500_000
 
@@ -295,35 +296,16 @@ class Script:
         self._db.execute(FEATURES.format(**numbers))
 
     def predict(self) -> None:
-        promoted = json.loads((self._home / "var" / "models" / "promoted.json").read_text())["decisions"][-1]
-        folder = self._home / "var" / "models" / promoted["version"]
-        model = json.loads((folder / "manifest.json").read_text())["model"]
-        boosters = {}
-        for name in ("churn", "value_if_ordered", "value_if_churned"):
-            boosters[name] = xgb.Booster(model_file=str(folder / f"{name}.json"))
-        columns, types = [], []
-        for feature in model["features"]:
-            name, is_category = feature["name"], feature["kind"] == "category"
-            known = model["categories"].get(name)
-            code = f"case when {name} is not null then coalesce(list_position({known!r}, {name}), 0) end" if is_category else name
-            columns.append(f"cast({code} as float) as {name}")
-            types.append("c" if is_category else "q")
-        names = [feature["name"] for feature in model["features"]]
+        home = Home.at(self._home)
+        model = load_model(home, decisions(home)[-1])
+        columns = ", ".join(feature.name for feature in model.encoding.features)
         parts = []
-        reader = self._db.sql(f"select customer_id, {', '.join(columns)} from features").to_arrow_reader(ROWS_PER_BATCH)
-        for batch in reader:
-            matrix = np.column_stack([batch.column(name).to_numpy(zero_copy_only=False) for name in names])
-            data = xgb.DMatrix(matrix, feature_names=names, feature_types=types, enable_categorical=True)
-            margin = {name: booster.predict(data, output_margin=True).astype(np.float64) for name, booster in boosters.items()}
-            logit = model["calibration"]["slope"] * margin["churn"] + model["calibration"]["intercept"]
-            churn = 1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0)))
-            value, factor = model["value"], model["value"]["extension"]
-            ordered = value["scale_if_ordered"] * np.exp(np.minimum(margin["value_if_ordered"], 20.0)) * factor
-            lapsed = np.minimum(value["scale_if_churned"] * np.exp(np.minimum(margin["value_if_churned"], 20.0)) * factor, ordered)
+        for batch in self._db.sql(f"select customer_id, {columns} from features").to_arrow_reader(ROWS_PER_BATCH):
+            prediction = model.predict(batch)
             figures = {
-                "churn_probability": churn,
-                "expected_value": lapsed + (1.0 - churn) * (ordered - lapsed),
-                "value_at_risk": churn * (ordered - lapsed),
+                "churn_probability": prediction.churn_probability,
+                "expected_value": prediction.expected_value,
+                "value_at_risk": prediction.value_at_risk,
             }
             parts.append(pa.table({"customer_id": batch.column("customer_id"), **figures}))
         self._db.register("predicted", pa.concat_tables(parts))

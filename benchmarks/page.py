@@ -30,7 +30,7 @@ STYLE = (
 HEAD = """# Benchmarks
 
 Nights of the sample shop, each beside one script by hand (`benchmarks/bare.py`): the same files, the same features, predictions
-and lists, with DuckDB and XGBoost alone. Both ran one after the other on the same machine; a run whose features, predictions or
+and lists, with DuckDB and the trained model alone. Both ran one after the other on the same machine; a run whose features, predictions or
 lists differ from the script's fails.
 
 - The **cold night** begins with an empty warehouse: everything is read, landed, versioned, tested, computed, scored and written.
