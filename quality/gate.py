@@ -23,7 +23,6 @@ from quality.rule import Finding, Outcome, Rule
 from quality.score_profile import measure_scores, promises
 from quality.score_suite import score_suite
 from quality.score_training import measure_tenths
-from quality.suite_run import run_suite
 from regulars.errors import GateFailed
 from regulars.home import Home
 from regulars.nights import known_until_of
@@ -45,12 +44,16 @@ class Judgement:
     rules: list[Rule]
     before: PassedNight | None
 
+    def findings(self) -> list[Finding]:
+        """One for every rule, in their order."""
+        return [Finding(rule, self.tonight.values.get(rule.key)) for rule in self.rules]
+
 
 def check_raw(home: Home, as_of: date, kind: Kind = "night") -> None:
     """Hold what was landed against its suite.
 
     Raises:
-        GateFailed: an expectation was not met, or was not evaluated.
+        GateFailed: an expectation was not met.
         ConfigurationError: config/quality.yml is at fault.
     """
     _check(home, "raw", as_of, kind, judge_raw)
@@ -113,10 +116,10 @@ def _check(
         limits = load_limits(home)
         with open_warehouse(home, role="scorer") as warehouse:
             judged = judge(warehouse, as_of, run.settings, limits)
-        findings = run_suite(judged.rules, judged.tonight.frame(sorted({rule.key for rule in judged.rules})))
+        findings = judged.findings()
         broken = [finding for finding in findings if not finding.is_met]
         sha256 = acceptance.findings_hash(gate, as_of, broken)
-        acceptable = bool(broken) and all(finding.rule.is_acceptable and finding.is_evaluated for finding in broken)
+        acceptable = bool(broken) and all(finding.rule.is_acceptable for finding in broken)
         accepted = acceptable and acceptance.is_accepted(run.state, sha256)
         with open_warehouse(home, role="scorer") as warehouse:
             save_profile(warehouse, gate, judged.tonight)

@@ -5,18 +5,14 @@ The suites judge these few hundred numbers: they then hold on every engine, at a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from regulars.tables import HISTOGRAMS, PROFILES
 from regulars.warehouse import Warehouse
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WHOLE_TABLE = "*"
 """The column_name of statistics about a table as a whole."""
@@ -43,13 +39,6 @@ class Profile:
 
     def histogram(self, table: str, column: str) -> Histogram:
         return self.histograms.get((table, column), {})
-
-    def frame(self, wanted: Iterable[Key]) -> pd.DataFrame:
-        """One row with a column `<table>.<column>.<statistic>` for every wanted one; NaN where the profile has none."""
-        import pandas as pd
-
-        unknown = float("nan")
-        return pd.DataFrame({".".join(key): [self.values.get(key, unknown)] for key in wanted}, dtype=float)
 
 
 def save_profile(warehouse: Warehouse, gate: str, profile: Profile) -> None:

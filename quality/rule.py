@@ -38,12 +38,14 @@ Outcome = Literal["met", "warned", "accepted", "broken"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one rule. `observed` is None where the profile had no such value, or nothing was evaluated."""
+    """What came of one rule. `observed` is None where the profile had no such value: then it is not met."""
 
     rule: Rule
-    is_met: bool
-    is_evaluated: bool
     observed: float | None
+
+    @property
+    def is_met(self) -> bool:
+        return self.observed is not None and self.rule.lower <= self.observed <= self.rule.upper
 
     @property
     def is_warning(self) -> bool:
@@ -60,8 +62,6 @@ class Finding:
 
     def seen(self) -> str:
         """What was found and what was expected."""
-        if not self.is_evaluated:
-            return "was not evaluated"
         found = "is missing" if self.observed is None else f"is {number(self.observed)}"
         return f"{found}, expected {_bounds(self.rule.lower, self.rule.upper)}"
 

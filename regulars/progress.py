@@ -12,7 +12,7 @@ import os
 import sys
 from pathlib import Path
 
-TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "httpx", "httpcore", "psycopg", "sqlalchemy", "great_expectations", "asyncio")
+TALKATIVE = ("boto3", "botocore", "s3transfer", "urllib3", "httpx", "httpcore", "psycopg", "sqlalchemy", "asyncio")
 """Libraries that log whole requests and answers, headers and statements when somebody turns logging up."""
 
 

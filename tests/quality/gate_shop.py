@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -84,23 +84,15 @@ def spoilable(home: Home) -> Iterator[Warehouse]:
 
 
 def broken(judged: Judgement) -> list[Rule]:
-    """By plain comparison; a test holds the library to the same verdicts."""
-
-    def holds(rule: Rule) -> bool:
-        value = judged.tonight.values.get(rule.key)
-        return value is not None and rule.lower <= value <= rule.upper
-
-    return [rule for rule in judged.rules if not holds(rule)]
+    return [finding.rule for finding in judged.findings() if not finding.is_met]
 
 
-def judge_mutant(
-    warehouse: Warehouse, settings: HomeSettings, mutant: Mutant, verdict: Callable[[Judgement], list[Rule]] = broken
-) -> list[Rule]:
+def judge_mutant(warehouse: Warehouse, settings: HomeSettings, mutant: Mutant) -> list[Rule]:
     """What the gate finds on the spoiled night; the warehouse is as before afterwards."""
     warehouse.execute("begin")
     try:
         for statement in mutant.statements:
             warehouse.execute(statement)
-        return verdict(JUDGES[mutant.gate](warehouse, TONIGHT, settings, GateLimits()))
+        return broken(JUDGES[mutant.gate](warehouse, TONIGHT, settings, GateLimits()))
     finally:
         warehouse.execute("rollback")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import date, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -14,9 +12,7 @@ from quality.acceptance import accept
 from quality.baseline import last_passed_night
 from quality.gate import check_features, check_raw, check_scores
 from quality.limits import GateLimits, load_limits
-from quality.profile import Profile
-from quality.rule import Rule
-from quality.suite_run import run_suite
+from quality.rule import Finding, Rule
 from regulars.errors import ConfigurationError, GateFailed
 from regulars.home import Home
 from regulars.warehouse import open_warehouse
@@ -132,18 +128,10 @@ def test_the_data_docs_hold_figures_and_no_person_and_fetch_nothing(built_shop: 
         assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_rule_whose_figure_is_missing_or_doubled_is_broken() -> None:
-    rules = [Rule("orders", "*", "rows_count", 1, 9, "there are orders"), Rule("orders", "*", "psi", 0, 1, "spread")]
-    frame = Profile(TONIGHT, {("orders", "*", "rows_count"): 5.0}).frame([rule.key for rule in rules])
-    assert [finding.is_met for finding in run_suite(rules, frame)] == [True, False]
-    assert not any(finding.is_met for finding in run_suite(rules, frame.iloc[:0]))
-    assert not any(finding.is_met for finding in run_suite(rules, frame.iloc[[0, 0]]))
-    unevaluated = run_suite(rules, frame.drop(columns="orders.*.psi"))
-    assert [finding.is_met for finding in unevaluated] == [True, False]
-
-
-def test_the_library_makes_no_analytics_and_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run_suite([Rule("t", "c", "s", 0, 1, "p")], Profile(TONIGHT, {("t", "c", "s"): 1.0}).frame([("t", "c", "s")]))
-    assert os.environ["GX_ANALYTICS_ENABLED"] == "False"
-    assert not list(tmp_path.iterdir())
+@pytest.mark.parametrize(
+    ("observed", "is_met"), [(5.0, True), (1.0, True), (9.0, True), (0.99, False), (9.01, False), (None, False), (float("nan"), False)]
+)
+def test_a_rule_is_met_within_its_bounds_and_never_without_a_figure(observed: float | None, is_met: bool) -> None:
+    finding = Finding(Rule("orders", "*", "rows_count", 1, 9, "there are orders"), observed)
+    assert finding.is_met is is_met
+    assert ("missing" in finding.seen()) is (observed is None)
