@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from scipy.special import expit
 
@@ -42,9 +43,11 @@ def unseen() -> pa.Table:
 
 
 def test_it_beats_the_formula_and_the_cells_on_customers_it_never_saw(model: TrainedModel, frame: TrainingFrame, unseen: pa.Table) -> None:
-    outcomes = outcomes_of(unseen, seed=78).to_pandas().set_index(["horizon_days", "customer_id"])
-    churned = outcomes.loc[CHURN_DAYS].has_churned.to_numpy()
-    revenue = outcomes.loc[VALUE_DAYS].net_revenue.to_numpy()
+    outcomes = outcomes_of(unseen, seed=78)
+    churned, revenue = (
+        outcomes.filter(pc.equal(outcomes["horizon_days"], days))[name].to_numpy()
+        for days, name in ((CHURN_DAYS, "has_churned"), (VALUE_DAYS, "net_revenue"))
+    )
     ours, formula, cells = model.predict(unseen), Formula(CHURN_DAYS, VALUE_DAYS, 2.0).predict(unseen), RfmCells.fitted(frame)
     churn = churn_metrics(ours.churn_probability, churned)
     value = value_metrics(ours.expected_value, revenue)
