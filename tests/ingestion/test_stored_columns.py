@@ -123,7 +123,7 @@ def extracted(changes: dict[str, pa.Array], mapping: dict[str, Any], zone: str, 
         TableExtraction(work, rows, binding, pseudonyms=GuestPseudonyms(home), guest_rows=guests, file_ordinal=1).write(folder, extraction)
         guests.write(folder, extraction)
     files = sorted(path.name for path in folder.glob("*-*.parquet"))
-    content = {name: pq.read_table(folder / name).to_pylist() for name in files}
+    content = {name: sorted(pq.read_table(folder / name).to_pylist(), key=str) for name in files}
     return was_read_as_texts, (asdict(extraction), content)
 
 
