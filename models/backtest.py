@@ -24,7 +24,7 @@ from regulars.tables import CUSTOMER_SCORES
 from regulars.warehouse import open_warehouse
 
 REQUIRED = ("customer_id", "ordered_at", "net_revenue")
-OUTPUTS = ("customer_id", "churn_probability", "expected_value", "value_at_risk", "scored_by", "model_version")
+OUTPUTS = tuple(column.name for column in CUSTOMER_SCORES.columns if column.name not in ("as_of_date", "currency"))
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.feature_matrix import Rows, numbers
-from models.prediction import Figures, Prediction
+from models.prediction import NEXT_ORDER_SHARES, Figures, Prediction
 from models.training_frame import TrainingFrame
 
 DAYS_PER_YEAR = 365.25
@@ -36,10 +36,10 @@ class Formula:
     value_horizon_days: int
     lifespan_years: float
 
-    columns = ("usual_gap_days", "overdue_ratio", "repeat_order_days_count", "formula_value")
+    columns = ("usual_gap_days", "overdue_ratio", "repeat_order_days_count", "formula_value", "orders_per_year")
 
     def predict(self, rows: Rows) -> Prediction:
-        gap, overdue, repeats, lifetime = (np.nan_to_num(numbers(rows.column(name)), posinf=1e300) for name in self.columns)
+        gap, overdue, repeats, lifetime, yearly = (np.nan_to_num(numbers(rows.column(name)), posinf=1e300) for name in self.columns)
         order_days = np.maximum(repeats, 0.0) + 1.0
         is_customer = order_days / (order_days + np.maximum(overdue, 0.0))
         orders = np.clip(-np.expm1(-self.churn_horizon_days / np.maximum(gap, 1.0)), 1e-6, 1.0)
@@ -47,7 +47,18 @@ class Formula:
         churn = 1.0 - is_customer * orders
         later_share = max(self.value_horizon_days - self.churn_horizon_days, 0) / self.value_horizon_days
         silent = np.divide(is_customer * (1.0 - orders), churn, out=np.zeros_like(churn), where=churn > 0)
-        return Prediction.of(churn, amount * (1.0 - (1.0 - orders) * later_share) / orders, silent * amount * later_share)
+        # Who orders at random with gap g and does within H days has done so by t with probability (1 − exp(−t / g)) / (1 − exp(−H / g)).
+        pace = np.maximum(gap, 1.0)
+        within = -np.expm1(-self.value_horizon_days / pace)
+        return Prediction.of(
+            churn,
+            amount * (1.0 - (1.0 - orders) * later_share) / orders,
+            silent * amount * later_share,
+            expected_orders=is_customer * np.maximum(yearly, 0.0) * (self.value_horizon_days / DAYS_PER_YEAR),
+            order_probability=is_customer * within,
+            days_to_order=np.stack([-pace * np.log1p(-share * within) for share in NEXT_ORDER_SHARES]),
+            value_days=self.value_horizon_days,
+        )
 
 
 @dataclass(frozen=True)

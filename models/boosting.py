@@ -39,6 +39,15 @@ class Objective:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """A booster, and what those fitted without a customer say of it: how well it predicts is seen on these alone."""
+
+    booster: xgb.Booster
+    unseen: Figures
+    """Margin of each row, shape (n,)."""
+
+
+@dataclass(frozen=True)
 class Columns:
     """Names and XGBoost types of the matrix's columns."""
 
@@ -62,7 +71,7 @@ class Learner:
         self._folds = [_seen_and_unseen(matrix, columns, *part) for part in self._parts]
         self._all = _binned(matrix, columns)
 
-    def fit(self, label: Figures, offset: Figures, objective: Objective) -> xgb.Booster:
+    def fit(self, label: Figures, offset: Figures, objective: Objective) -> Fitted:
         """Fit what an offset leaves over, with as many rounds as serve customers best that were left out.
 
         Args:
@@ -75,9 +84,12 @@ class Learner:
                 data.set_info(label=label[part], base_margin=offset[part])
         boosters = [xgb.Booster(parameters, cache=list(pair)) for pair in self._folds]
         rounds = _best_rounds(boosters, self._folds)
+        unseen = offset.astype(np.float64)
+        for booster, (_, outside), (_, data) in zip(boosters, self._parts, self._folds, strict=True):
+            unseen[outside] = booster.predict(data, output_margin=True, iteration_range=(0, rounds))
         del boosters
         self._all.set_info(label=label, base_margin=offset)
-        return xgb.train(parameters | {"num_parallel_tree": TREES_A_ROUND}, self._all, num_boost_round=rounds)
+        return Fitted(xgb.train(parameters | {"num_parallel_tree": TREES_A_ROUND}, self._all, num_boost_round=rounds), unseen)
 
 
 def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:

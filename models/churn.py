@@ -73,8 +73,9 @@ class ChurnModel:
         return {"line": asdict(self.line), "alone_shift": self.alone_shift, "anchor": self.anchor}
 
 
-def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> ChurnModel:
-    """Fit on all cutoffs; not yet anchored.
+def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> tuple[ChurnModel, Figures]:
+    """Fit on all cutoffs; not yet anchored. Beside it the log odds of each row by trees that its customer was kept from,
+    anchored to the level of its cutoff.
 
     Args:
         frame: with at least one row.
@@ -85,11 +86,13 @@ def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: O
     # With half a customer of either kind, so that a cutoff of one kind has odds too.
     share = (np.bincount(cutoff, churned) + 0.5) / (np.bincount(cutoff) + 1.0)
     learner = Learner(matrix, frame.customers, columns)
-    return ChurnModel(
-        learner.fit(churned, offsets.churn, ON_OFFSET),
-        learner.fit(churned, logit(share)[cutoff], ALONE),
-        Line.fitted(matrix, columns.names, offsets, churned),
-    )
+    on_offset, alone = learner.fit(churned, offsets.churn, ON_OFFSET), learner.fit(churned, logit(share)[cutoff], ALONE)
+    line = Line.fitted(matrix, columns.names, offsets, churned)
+    unseen = (on_offset.unseen + alone.unseen + line.log_odds(matrix, columns.names, offsets)) / 3.0
+    for number in range(len(share)):
+        at = cutoff == number
+        unseen[at] += shift_to(unseen[at], float(expit(offsets.churn[at]).mean()))
+    return ChurnModel(on_offset.booster, alone.booster, line), unseen
 
 
 def _members(model: ChurnModel) -> tuple[xgb.Booster, xgb.Booster, Line, float]:

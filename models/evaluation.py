@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from models.prediction import Figures
+from models.prediction import QUANTILES, Figures
 
 BINS = 10
 SMALLEST_PROBABILITY = 1e-4
@@ -42,6 +42,28 @@ def value_metrics(expected: Figures, actual: Figures) -> dict[str, float]:
         "gini": normalised_gini(expected, actual),
         "top_tenth_share": top_share(expected, actual, 0.1),
     }
+
+
+def quantile_metrics(quantiles: Figures, expected: Figures, actual: Figures) -> dict[str, float]:
+    """Shares of customers who came out above a stated quantile; 1 − the quantile's level is promised.
+
+    For each quantile of `QUANTILES` of all, `above_q90_share`, and of those for whom it is above 0, `above_positive_q90_share`;
+    for the highest of these also by thirds of the expected value, the first the lowest.
+
+    Args:
+        quantiles: shape (len(QUANTILES), n).
+    """
+    metrics: dict[str, float] = {}
+    for level, quantile in zip(QUANTILES, quantiles, strict=True):
+        name, above, stated = f"q{level:.0%}".rstrip("%"), actual > quantile, np.flatnonzero(quantile > 0)
+        metrics[f"above_{name}_share"] = _share(above)
+        metrics[f"above_positive_{name}_share"] = _share(above[stated])
+    thirds = np.array_split(stated[np.argsort(expected[stated], kind="stable")], 3)
+    return metrics | {f"above_positive_{name}_share_third_{number}": _share(above[third]) for number, third in enumerate(thirds, start=1)}
+
+
+def _share(chosen: NDArray[np.bool_]) -> float:
+    return float(chosen.mean()) if len(chosen) else float("nan")
 
 
 def log_losses(probability: Figures, outcome: Figures) -> Figures:

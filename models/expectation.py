@@ -72,10 +72,22 @@ class Expected:
         odds: Figures = logit(silent)
         return odds
 
-    def log_value(self, days: int) -> Figures:
-        """Logarithm of the expected net revenue of so many days, shape (n,)."""
-        result: Figures = np.log(self._value(self.purchases.expected_orders(self.histories, days)))
+    def orders(self, days: int) -> Figures:
+        """Expected orders of so many days, shape (n,)."""
+        return self.purchases.expected_orders(self.histories, days) * self.orders_per_order_day
+
+    def log_value(self, orders: Figures) -> Figures:
+        """Logarithm of the net revenue that so many expected orders bring, shape (n,)."""
+        result: Figures = np.log(np.maximum(orders * self.mean_spend, SMALLEST_AMOUNT))
         return result
+
+    def days_to_order(self, share: float, days: int) -> Figures:
+        """The days by which that share of those have ordered who do within `days`, shape (n,).
+
+        Who has dropped out is not among them, so that silence counts only in what it tells of the rate of the orders.
+        """
+        within = self.purchases.probability_of_order_if_alive(self.histories, np.full(len(self.histories), float(days)))
+        return self.purchases.time_to_next_order_if_alive(self.histories, share * within)
 
     def silent_value_ratio(self, silent_days: int, days: int) -> Figures:
         """The revenue of `days` expected of a customer who is silent for the first `silent_days`, over that expected now, shape (n,).
@@ -87,13 +99,9 @@ class Expected:
             return np.zeros(len(self.histories))
         given = self.histories
         older = OrderHistories(given.repeat_order_days_count, given.active_span, given.age + silent_days, given.weights)
-        later = self._value(self.purchases.expected_orders(older, days - silent_days))
-        ratio: Figures = np.minimum(later / np.exp(self.log_value(days)), 1.0)
+        later = self.log_value(self.purchases.expected_orders(older, days - silent_days) * self.orders_per_order_day)
+        ratio: Figures = np.minimum(np.exp(later - self.log_value(self.orders(days))), 1.0)
         return ratio
-
-    def _value(self, orders: Figures) -> Figures:
-        value: Figures = np.maximum(orders * self.orders_per_order_day * self.mean_spend, SMALLEST_AMOUNT)
-        return value
 
 
 @dataclass(frozen=True)
@@ -209,19 +217,35 @@ def predicted_level(observed: Iterable[tuple[ShopAtDate, ObservedLevel | None]],
     A closed cohort: the mean over the past cutoffs, longer windows weighing more. Its histories are whole, and season cannot
     be told from ageing.
     """
-    known = [(shop, seen) for shop, seen in observed if seen is not None and shop.day + timedelta(days=seen.days) <= now.day]
+    known = _known(observed, now)
     if not known:
         return Level()
     if now.is_open:
-        shop, seen = min(known, key=lambda one: abs((now.day - one[0].day).days - DAYS_PER_YEAR))
-        if abs((now.day - shop.day).days - DAYS_PER_YEAR) > NEAR_DAYS or shop.history_days < FEWEST_HISTORY_DAYS:
+        found = season_cutoff(known, now)
+        if found is None:
             return Level()
+        shop, seen = found
         trust = 1.0 / (1.0 + (horizon_days / shop.history_days) ** 2)
         return Level(trust * seen.level.shift, trust * seen.level.log_factor)
     weights = np.array([seen.days for _, seen in known], dtype=np.float64)
     weights /= weights.sum()
     shifts, factors = (np.array([getattr(seen.level, name) for _, seen in known]) for name in ("shift", "log_factor"))
     return Level(float(weights @ shifts), float(weights @ factors))
+
+
+def season_cutoff(observed: Iterable[tuple[ShopAtDate, ObservedLevel | None]], now: ShopAtDate) -> tuple[ShopAtDate, ObservedLevel] | None:
+    """The cutoff of a year before `now` whose level can be believed, of an open shop; None where there is none."""
+    known = _known(observed, now)
+    if not known or not now.is_open:
+        return None
+    shop, seen = min(known, key=lambda one: abs((now.day - one[0].day).days - DAYS_PER_YEAR))
+    is_near = abs((now.day - shop.day).days - DAYS_PER_YEAR) <= NEAR_DAYS
+    return (shop, seen) if is_near and shop.history_days >= FEWEST_HISTORY_DAYS else None
+
+
+def _known(observed: Iterable[tuple[ShopAtDate, ObservedLevel | None]], now: ShopAtDate) -> list[tuple[ShopAtDate, ObservedLevel]]:
+    """Those whose window had passed by `now`."""
+    return [(shop, seen) for shop, seen in observed if seen is not None and shop.day + timedelta(days=seen.days) <= now.day]
 
 
 def shift_to(log_odds: Figures, mean: float) -> float:

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import xgboost as xgb
-from scipy.special import expit
 
 from models.boosting import Columns, Learner, Objective, margins
 from models.feature_matrix import Matrix
@@ -41,40 +40,67 @@ class ValueModel:
 
     def expected(self, matrix: Matrix, columns: Columns, offsets: Offsets, churn_log_odds: Figures) -> Figures:
         """Expected net revenue, shape (n,)."""
-        orders = expit(-(offsets.no_order + churn_log_odds - offsets.churn))
-        if_any = offsets.value_if_any
-        severity = if_any if self.severity is None else margins(self.severity, matrix, if_any, columns)
-        total = offsets.value if self.tweedie is None else margins(self.tweedie, matrix, offsets.value, columns)
-        result: Figures = self.anchor * (orders * (_amounts(severity) + _amounts(if_any)) + _amounts(total)) / 3.0
-        return result
+        severity, total = offsets.value_if_any, offsets.value
+        if self.severity is not None:
+            severity = margins(self.severity, matrix, severity, columns)
+        if self.tweedie is not None:
+            total = margins(self.tweedie, matrix, total, columns)
+        return self.anchor * _mean(severity, total, offsets, churn_log_odds)
 
     def anchored(self, matrix: Matrix, columns: Columns, offsets: Offsets, churn_log_odds: Figures) -> ValueModel:
         """The same shape, with the total of the offset over these customers."""
         if self.anchor == 0:
             return self
         shape = replace(self, anchor=1.0)
-        total = float(shape.expected(matrix, columns, offsets, churn_log_odds).sum())
-        return replace(self, anchor=float(_amounts(offsets.value).sum()) / total if total > 0 else 1.0)
+        return replace(self, anchor=_ratio(_amounts(offsets.value), shape.expected(matrix, columns, offsets, churn_log_odds)))
 
     def description(self) -> dict[str, Any]:
         return {"anchor": self.anchor}
 
 
-def fit_value(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> ValueModel:
-    """Fit on the rows whose value is known; not yet anchored, save that a shop without revenue is worth nothing."""
+def fit_value(
+    frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets, churn_log_odds: Figures
+) -> tuple[ValueModel, Figures]:
+    """Fit on the rows whose value is known; not yet anchored, save that a shop without revenue is worth nothing. Beside it
+    the expected value of each row by trees that its customer was kept from, anchored to the level of its cutoff.
+
+    Args:
+        churn_log_odds: of each row, by trees that its customer was kept from.
+    """
     known = frame.has_value
     spent = known & (np.nan_to_num(frame.value) > 0)
     if known.any() and not spent.any():
-        return ValueModel(None, None, 0.0)
-    if np.count_nonzero(spent) < FEWEST_SPENDERS:
-        return ValueModel(None, None)
-    # In multiples of the mean, whatever the currency: the offset falls by its logarithm, and the trees do not notice.
-    scale = float(frame.value[known].mean())
-    severity, tweedie = (
-        Learner(matrix[rows], frame.customers[rows], columns).fit(frame.value[rows] / scale, offset[rows] - np.log(scale), objective)
-        for rows, offset, objective in ((spent, offsets.value_if_any, SEVERITY), (known, offsets.value, TWEEDIE))
-    )
-    return ValueModel(severity, tweedie)
+        return ValueModel(None, None, 0.0), np.zeros(len(frame))
+    severity, total = offsets.value_if_any.copy(), offsets.value.copy()
+    model = ValueModel(None, None)
+    if np.count_nonzero(spent) >= FEWEST_SPENDERS:
+        # In multiples of the mean, whatever the currency: the offset falls by its logarithm, and the trees do not notice.
+        scale = float(frame.value[known].mean())
+        by_severity, by_tweedie = (
+            Learner(matrix[rows], frame.customers[rows], columns).fit(frame.value[rows] / scale, offset[rows] - np.log(scale), objective)
+            for rows, offset, objective in ((spent, severity, SEVERITY), (known, total, TWEEDIE))
+        )
+        model = ValueModel(by_severity.booster, by_tweedie.booster)
+        severity[~spent] = margins(model.severity, matrix[~spent], severity[~spent], columns)
+        severity[spent], total[known] = by_severity.unseen + np.log(scale), by_tweedie.unseen + np.log(scale)
+    unseen = _mean(severity, total, offsets, churn_log_odds)
+    for cutoff in frame.churn_cutoffs:
+        at = frame.is_at(cutoff)
+        unseen[at] *= _ratio(_amounts(offsets.value[at]), unseen[at])
+    return model, unseen
+
+
+def _mean(severity: Figures, total: Figures, offsets: Offsets, churn_log_odds: Figures) -> Figures:
+    """The three members' mean, from the logarithms of what an order brings and of what comes in all."""
+    orders = offsets.order_probability(churn_log_odds)
+    result: Figures = (orders * (_amounts(severity) + _amounts(offsets.value_if_any)) + _amounts(total)) / 3.0
+    return result
+
+
+def _ratio(wanted: Figures, given: Figures) -> float:
+    """The factor that gives the total wanted; 1 where there is none to give it."""
+    total = float(given.sum())
+    return float(wanted.sum()) / total if total > 0 else 1.0
 
 
 def _amounts(logarithms: Figures) -> Figures:

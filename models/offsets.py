@@ -24,6 +24,7 @@ class Offsets:
         silence: expected log odds of churn, and `churn`, the same on its level.
         worth: logarithm of the expected value, and `value`, the same on its level.
         no_order: log odds of no order within the value horizon, on its level.
+        orders_if_any: expected orders within the value horizon given one.
     """
 
     alive: Figures
@@ -33,12 +34,14 @@ class Offsets:
     worth: Figures
     value: Figures
     no_order: Figures
+    orders_if_any: Figures
 
     @classmethod
     def of(cls, expected: Expected, churn_days: int, churn_level: Level, value_days: int, value_level: Level) -> Offsets:
         silence = expected.log_odds_of_silence(churn_days)
         later = silence if value_days == churn_days else expected.log_odds_of_silence(value_days)
-        worth = expected.log_value(value_days)
+        orders = expected.orders(value_days)
+        worth = expected.log_value(orders)
         return cls(
             expected.probability_alive,
             expected.mean_spend,
@@ -47,12 +50,18 @@ class Offsets:
             worth,
             worth + value_level.log_factor,
             later + value_level.shift,
+            np.maximum(orders / expit(-later), 1.0),
         )
 
     @property
     def value_if_any(self) -> Figures:
         """Logarithm of the expected value given an order within the value horizon."""
         result: Figures = self.value - np.log(expit(-self.no_order))
+        return result
+
+    def order_probability(self, churn_log_odds: Figures) -> Figures:
+        """Of an order within the value horizon: that of buy-till-you-die, moved by what the churn model moves it by."""
+        result: Figures = expit(-(self.no_order + churn_log_odds - self.churn))
         return result
 
     def beside(self, encoding: FeatureEncoding, rows: Rows) -> Matrix:

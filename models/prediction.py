@@ -10,6 +10,12 @@ from numpy.typing import NDArray
 
 Figures = NDArray[np.float64]
 
+QUANTILES = (0.5, 0.8, 0.9)
+"""Which quantiles of the value are stated."""
+
+NEXT_ORDER_SHARES = (0.1, 0.5, 0.9)
+"""What share of the customers who order again has done so by the beginning, the middle and the end of the next order's interval."""
+
 LARGEST_AMOUNT = 1e15
 """No customer is expected to spend more, in any currency: amounts above are a broken input, and stay finite."""
 
@@ -22,6 +28,10 @@ class Prediction:
         churn_probability: probability of no order within the churn horizon, shape (n,), 0 to 1.
         value_if_ordered: expected net revenue over the value horizon given an order within the churn horizon, in money.
         value_if_churned: the same given none; never above `value_if_ordered`.
+        expected_orders: expected number of orders within the value horizon.
+        next_order_days: days until the next order, shape (len(NEXT_ORDER_SHARES), n), ascending and within the value horizon;
+            NaN for who more probably does not order within it.
+        value_quantiles: shape (len(QUANTILES), n), ascending; None where the distribution is not known.
 
     The expected value follows from the law of total expectation, so that the three always agree.
     """
@@ -29,12 +39,39 @@ class Prediction:
     churn_probability: Figures
     value_if_ordered: Figures
     value_if_churned: Figures
+    expected_orders: Figures
+    next_order_days: Figures
+    value_quantiles: Figures | None
 
     @classmethod
-    def of(cls, churn_probability: Figures, value_if_ordered: Figures, value_if_churned: Figures) -> Prediction:
-        """A prediction within its bounds: whatever a model gave, all figures are finite, probabilities in 0 to 1, amounts not negative."""
+    def of(
+        cls,
+        churn_probability: Figures,
+        value_if_ordered: Figures,
+        value_if_churned: Figures,
+        *,
+        expected_orders: Figures,
+        order_probability: Figures,
+        days_to_order: Figures,
+        value_days: int,
+        value_quantiles: Figures | None = None,
+    ) -> Prediction:
+        """A prediction within its bounds: whatever a model gave, figures are finite, probabilities in 0 to 1, amounts not negative.
+
+        Args:
+            order_probability: of an order within the `value_days` of the value horizon, shape (n,).
+            days_to_order: as `next_order_days`, of all customers.
+        """
         ordered = _amount(value_if_ordered)
-        return cls(np.clip(np.nan_to_num(churn_probability, nan=0.5), 0.0, 1.0), ordered, np.minimum(_amount(value_if_churned), ordered))
+        days = np.clip(np.nan_to_num(days_to_order, nan=value_days, posinf=value_days), 0.0, np.nextafter(value_days, 0.0))
+        return cls(
+            np.clip(np.nan_to_num(churn_probability, nan=0.5), 0.0, 1.0),
+            ordered,
+            np.minimum(_amount(value_if_churned), ordered),
+            _amount(expected_orders),
+            np.where(order_probability >= 0.5, np.maximum.accumulate(days, axis=0), np.nan),
+            None if value_quantiles is None else np.maximum.accumulate(_amount(value_quantiles), axis=0),
+        )
 
     def __len__(self) -> int:
         return len(self.churn_probability)

@@ -18,8 +18,9 @@ from models.feature_matrix import Feature, FeatureEncoding, Rows
 from models.lifetime_value import ValueModel, fit_value
 from models.line import Line
 from models.offsets import COLUMNS, Offsets
-from models.prediction import Prediction
+from models.prediction import NEXT_ORDER_SHARES, Prediction
 from models.training_frame import TrainingFrame
+from models.value_quantiles import ValueQuantiles, fit_quantiles
 
 CHURN_FILES = {"on_offset": "churn_on_offset.json", "alone": "churn_alone.json"}
 VALUE_FILES = {"severity": "value_severity.json", "tweedie": "value_tweedie.json"}
@@ -37,6 +38,8 @@ class TrainedModel:
     value_level: Level
     churn: ChurnModel
     value: ValueModel
+    quantiles: ValueQuantiles | None
+    """None where too few customers spent to know how values are distributed."""
 
     def predict(self, rows: Rows) -> Prediction:
         """Predictions for rows of `customer_features`, each the same whatever rows stand beside it.
@@ -54,8 +57,17 @@ class TrainedModel:
         log_odds = self.churn.log_odds(matrix, columns, offsets)
         value = self.value.expected(matrix, columns, offsets, log_odds)
         silent = value * expected.silent_value_ratio(self.churn_days, self.value_days)
-        churn = expit(log_odds)
-        return Prediction.of(churn, silent + (value - silent) / np.maximum(expit(-log_odds), 1e-12), silent)
+        order_probability = offsets.order_probability(log_odds)
+        return Prediction.of(
+            expit(log_odds),
+            silent + (value - silent) / np.maximum(expit(-log_odds), 1e-12),
+            silent,
+            expected_orders=order_probability * offsets.orders_if_any,
+            order_probability=order_probability,
+            days_to_order=np.stack([expected.days_to_order(share, self.value_days) for share in NEXT_ORDER_SHARES]),
+            value_days=self.value_days,
+            value_quantiles=None if self.quantiles is None else self.quantiles.of(order_probability, value),
+        )
 
     def files(self) -> dict[str, bytes]:
         """The boosters as JSON, by file name."""
@@ -75,12 +87,13 @@ class TrainedModel:
             "value_level": asdict(self.value_level),
             "churn": self.churn.description(),
             "value": self.value.description(),
+            "quantiles": None if self.quantiles is None else self.quantiles.description(),
         }
 
     @classmethod
     def from_artefact(cls, description: Mapping[str, Any], files: Mapping[str, bytes]) -> TrainedModel:
         """The model that `files` and `description` were made from; their hashes must have been checked before."""
-        churn, value = description["churn"], description["value"]
+        churn, value, quantiles = description["churn"], description["value"], description["quantiles"]
         trees = {member: from_json(files[name]) for member, name in CHURN_FILES.items()}
         spending = {member: from_json(files[name]) if name in files else None for member, name in VALUE_FILES.items()}
         return cls(
@@ -95,6 +108,7 @@ class TrainedModel:
             Level(**description["value_level"]),
             ChurnModel(**trees, line=Line.from_dict(churn["line"]), alone_shift=churn["alone_shift"], anchor=churn["anchor"]),
             ValueModel(**spending, anchor=value["anchor"]),
+            None if quantiles is None else ValueQuantiles(**quantiles),
         )
 
 
@@ -124,12 +138,14 @@ def fit_model(
     encoding = FeatureEncoding.learned_from(frame.features)
     columns, offsets = _columns(encoding), _offsets_of(frame)
     matrix = offsets.beside(encoding, frame.features)
-    churn, value = fit_churn(frame, matrix, columns, offsets), fit_value(frame, matrix, columns, offsets)
+    churn, churn_unseen = fit_churn(frame, matrix, columns, offsets)
+    value, value_unseen = fit_value(frame, matrix, columns, offsets, churn_unseen)
+    quantiles = fit_quantiles(frame, as_of, offsets.order_probability(churn_unseen), value_unseen)
     offsets = Offsets.of(shop.expectation.of(now), churn_days, churn_level, value_days, value_level)
     matrix = offsets.beside(encoding, now)
     churn = churn.anchored(matrix, columns, offsets)
     value = value.anchored(matrix, columns, offsets, churn.log_odds(matrix, columns, offsets))
-    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value)
+    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles)
 
 
 def _offsets_of(frame: TrainingFrame) -> Offsets:

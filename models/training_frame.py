@@ -167,7 +167,9 @@ def _observed(rows: Rows, expected: Expected, name: str, days: int | None) -> Ob
     known = ~np.isnan(silent)
     if days is None or not known.any():
         return None
-    level = level_of(expected.log_odds_of_silence(days)[known], expected.log_value(days)[known], silent[known], revenue[known])
+    level = level_of(
+        expected.log_odds_of_silence(days)[known], expected.log_value(expected.orders(days))[known], silent[known], revenue[known]
+    )
     return ObservedLevel(days, level)
 
 

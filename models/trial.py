@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.baselines import Formula, RfmCells
-from models.evaluation import calibration_bins, churn_metrics, log_losses, value_metrics
+from models.evaluation import calibration_bins, churn_metrics, log_losses, quantile_metrics, value_metrics
 from models.prediction import Figures
 from models.splits import folds_by_customer
 from models.trained_model import fit_model
@@ -115,10 +115,13 @@ def run_trial(frame: TrainingFrame, lifespan_years: float) -> Trial:
         tried = _tried(frame, value_cutoff, churn_days, value_days, lifespan_years, needs_value=True)
     revenue = frame.value[tried.chosen]
     value_by = {name: prediction[1] for name, prediction in tried.by_predictor.items()}
+    metrics = {name: value_metrics(expected, revenue) for name, expected in value_by.items()}
+    if tried.quantiles is not None:
+        metrics[MODEL] |= quantile_metrics(tried.quantiles, value_by[MODEL], revenue)
     value = TrialPart(
         value_cutoff,
         tried.held_out,
-        {name: value_metrics(expected, revenue) for name, expected in value_by.items()},
+        metrics,
         "squared error of the value",
         {name: (expected - revenue) ** 2 for name, expected in value_by.items()},
     )
@@ -127,11 +130,12 @@ def run_trial(frame: TrainingFrame, lifespan_years: float) -> Trial:
 
 @dataclass(frozen=True)
 class Tried:
-    """Churn probability and expected value by predictor, for the rows that `chosen` tells."""
+    """Churn probability and expected value by predictor, and the model's quantiles of the value, for the rows that `chosen` tells."""
 
     held_out: HeldOut
     chosen: NDArray[np.bool_]
     by_predictor: Mapping[str, tuple[Figures, Figures]]
+    quantiles: Figures | None
 
 
 def _longest(days: Mapping[date, int]) -> tuple[date, int]:
@@ -157,6 +161,7 @@ def _tried(frame: TrainingFrame, cutoff: date, churn_days: int, value_days: int,
             "formula": (formula.churn_probability, formula.expected_value),
             "rfm_cells": (cells.churn_probability(rows), cells.expected_value(rows)),
         },
+        ours.value_quantiles,
     )
 
 

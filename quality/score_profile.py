@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from quality.baseline import PassedNight
-from quality.column_statistics import column_aggregates, measure, measure_histograms, measure_violations
+from quality.column_statistics import BEYOND_ANY_SHOP, column_aggregates, measure, measure_histograms, measure_violations
 from quality.profile import WHOLE_TABLE, Profile
 from regulars.settings import HomeSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES
@@ -13,7 +13,10 @@ from regulars.warehouse import Warehouse
 
 TABLE = CUSTOMER_SCORES.name
 PROFILED = tuple(column for column in CUSTOMER_SCORES.columns if column.name != CUSTOMER_SCORES.slice_by)
-PREDICTED = tuple(column for column in PROFILED if column.type == "double")
+PREDICTED = tuple(
+    CUSTOMER_SCORES.column(name) for name in ("churn_probability", "expected_value", "value_at_risk", "expected_orders_count")
+)
+"""What must be told of every customer, and differs between them. A quantile may be 0 for all, and need not be known."""
 RELATION = f"{CUSTOMER_SCORES.qualified_name} where as_of_date = ?"
 
 
@@ -43,6 +46,19 @@ def promises(settings: HomeSettings) -> dict[str, str]:
         "the churn horizon is the configured one": f"churn_horizon_days = {prediction.churn_horizon_days}",
         "the value horizon is the configured one": f"value_horizon_days = {prediction.value_horizon_days}",
         "amounts are in the shop's currency": f"currency = '{settings.shop.currency}'",
+        "the quantiles of the value are all stated or none": (
+            "(value_q50 is null) = (value_q80 is null) and (value_q50 is null) = (value_q90 is null)"
+        ),
+        "the quantiles of the value ascend from 0": (
+            f"value_q50 >= 0 and value_q50 <= value_q80 and value_q80 <= value_q90 and value_q90 <= {BEYOND_ANY_SHOP:.0f}"
+        ),
+        "the dates of the next order are all stated or none": (
+            "(next_order_date is null) = (next_order_from_date is null) and (next_order_date is null) = (next_order_until_date is null)"
+        ),
+        "the next order lies in its interval, and that in the value horizon": (
+            "next_order_from_date >= as_of_date and next_order_from_date <= next_order_date and next_order_date <= next_order_until_date "
+            "and next_order_until_date - as_of_date < value_horizon_days"
+        ),
         "no more is at risk than is expected of who orders": "churn_probability > 0 or abs(value_at_risk) <= 0.01",
     }
 

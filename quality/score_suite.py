@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from quality.column_statistics import violation
 from quality.drift import MONTH_DAYS, drift_rules
@@ -27,9 +27,10 @@ def score_suite(
 ) -> list[Rule]:
     """All rules for one night; those that compare are left out where there is nothing to compare with."""
     rules = [*_table(tonight, features), *_contract(tonight, promises), *_sense(tonight)]
-    names = [column.name for column in PREDICTED]
     if before is not None:
-        rules += [*_movement(tonight, before, limits), *drift_rules(tonight, before, TABLE, names, "last_night", limits)]
+        # A night that was scored before there was such a column is no measure of it.
+        names = [column.name for column in PREDICTED if before.value(TABLE, column.name, "mean") is not None]
+        rules += [*_movement(tonight, before, limits, names), *drift_rules(tonight, before, TABLE, names, "last_night", limits)]
     if evaluated is not None:
         rules += drift_rules(tonight, evaluated, TABLE, [TENTHS], "training", limits)
     return rules
@@ -51,11 +52,14 @@ def _table(tonight: Profile, features: Profile) -> Iterator[Rule]:
 
 def _contract(tonight: Profile, promises: dict[str, str]) -> Iterator[Rule]:
     for column in PROFILED:
+        if column.nullable and column not in PREDICTED:
+            continue
         yield _rule(column.name, "null_share", 0, 0, "a required column holds no null")
     for statistic in ("min", "max"):
         yield _rule("churn_probability", statistic, 0, 1, "a probability lies between 0 and 1")
         for amount in ("expected_value", "value_at_risk"):
             yield _rule(amount, statistic, -BEYOND_ANY_SHOP, BEYOND_ANY_SHOP, "money is finite")
+        yield _rule("expected_orders_count", statistic, 0, BEYOND_ANY_SHOP, "a number of orders is finite and not negative")
     for words in promises:
         yield _rule(WHOLE_TABLE, violation(words), 0, 0, words)
     if tonight.rows_count(TABLE) >= ENOUGH:
@@ -72,7 +76,7 @@ def _sense(tonight: Profile) -> Iterator[Rule]:
     yield _rule(WHOLE_TABLE, "value_follows_spend", 0, 1, "more is expected of who has spent more", is_acceptable=True)
 
 
-def _movement(tonight: Profile, before: Profile, limits: GateLimits) -> Iterator[Rule]:
+def _movement(tonight: Profile, before: Profile, limits: GateLimits, names: Sequence[str]) -> Iterator[Rule]:
     days = (tonight.as_of - before.as_of).days
     months = days / MONTH_DAYS
     yield rows_rule(TABLE, before.rows_count(TABLE), days, limits, "the customers since the last good night")
@@ -80,13 +84,13 @@ def _movement(tonight: Profile, before: Profile, limits: GateLimits) -> Iterator
     if customers < FEW:
         return
     step = 1 + LEVEL_STEP * max(1.0, months) + FEW / customers
-    for column in PREDICTED:
-        level = before.value(TABLE, column.name, "mean") or 0.0
+    for name in names:
+        level = before.value(TABLE, name, "mean") or 0.0
         low, high = sorted((level / step, level * step))
-        yield _rule(column.name, "mean", low, high, f"no jump by a factor of {step:.2g} since the last good night", is_acceptable=True)
-        usual = before.value(TABLE, column.name, "follows_last_night")
+        yield _rule(name, "mean", low, high, f"no jump by a factor of {step:.2g} since the last good night", is_acceptable=True)
+        usual = before.value(TABLE, name, "follows_last_night")
         if (tonight.value(TABLE, WHOLE_TABLE, "scored_before_count") or 0) >= ENOUGH:
             least = FOLLOWS - FOLLOWS_LESS_A_MONTH * months
             least = min(least, (usual or FOLLOWS) - 0.1 - FOLLOWS_LESS_A_MONTH * months)
             promise = "customers keep about the scores of the last good night"
-            yield _rule(column.name, "follows_last_night", max(0.0, least), 1, promise, is_acceptable=True)
+            yield _rule(name, "follows_last_night", max(0.0, least), 1, promise, is_acceptable=True)

@@ -429,6 +429,19 @@ CUSTOMER_SCORES = Table(
         _required("expected_value", "double", "Expected net revenue over the value horizon."),
         _required("value_horizon_days", "integer", "The value horizon."),
         _required("value_at_risk", "double", "churn_probability × (expected value if they order within the churn horizon − if not)."),
+        Column("value_q50", "double", "Median of the net revenue over the value horizon; null where the formula scored."),
+        Column(
+            "value_q80", "double", "Amount that the net revenue over the value horizon exceeds with a chance of 20 %; null as value_q50."
+        ),
+        Column("value_q90", "double", "Amount that it exceeds with a chance of 10 %; null as value_q50."),
+        Column("expected_orders_count", "double", "Expected number of orders within the value horizon."),
+        Column(
+            "next_order_date",
+            "date",
+            "Day by which half of such customers who order within the value horizon have; null where no order within it is likelier.",
+        ),
+        Column("next_order_from_date", "date", "First day of the 80 % interval of that order; null as next_order_date."),
+        Column("next_order_until_date", "date", "Last day of the 80 % interval of that order; null as next_order_date."),
         _required("currency", "text", "Currency of the amounts."),
         _required("model_version", "text", "Model that scored."),
         _required("scored_by", "text", "Rung that scored: formula or blend."),

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
 from models.feature_matrix import FEATURES
+from models.prediction import Prediction
 from models.serving import Scorer, scorer_for
 from regulars.home import Home
 from regulars.run import Kind, Run, step
@@ -16,6 +18,8 @@ from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
 from regulars.warehouse import Warehouse, open_warehouse
 
 ROWS_PER_BATCH = 50_000
+QUANTILE_COLUMNS = ("value_q50", "value_q80", "value_q90")
+NEXT_ORDER_COLUMNS = ("next_order_from_date", "next_order_date", "next_order_until_date")
 
 
 def score(home: Home, as_of: date, kind: Kind = "night") -> None:
@@ -56,8 +60,27 @@ def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, sett
                 "expected_value": prediction.expected_value,
                 "value_horizon_days": pa.repeat(pa.scalar(horizons.value_horizon_days, pa.int64()), rows),
                 "value_at_risk": prediction.value_at_risk,
+                **_quantiles(prediction),
+                "expected_orders_count": prediction.expected_orders,
+                **_next_order(prediction, as_of),
                 "currency": pa.repeat(settings.shop.currency, rows),
                 "model_version": pa.repeat(scorer.model_version, rows),
                 "scored_by": pa.repeat(scorer.scored_by, rows),
             }
         )
+
+
+def _quantiles(prediction: Prediction) -> dict[str, pa.Array]:
+    """The quantiles of the value by column, null where the distribution is not known."""
+    if prediction.value_quantiles is None:
+        return {name: pa.nulls(len(prediction), pa.float64()) for name in QUANTILE_COLUMNS}
+    return {name: pa.array(values) for name, values in zip(QUANTILE_COLUMNS, prediction.value_quantiles, strict=True)}
+
+
+def _next_order(prediction: Prediction, as_of: date) -> dict[str, pa.Array]:
+    """The dates of the next order by column: the day of as_of is the first, null for who more probably does not order again."""
+    is_unknown = np.isnan(prediction.next_order_days)
+    dates = np.datetime64(as_of, "D") + np.where(is_unknown, 0.0, prediction.next_order_days).astype("timedelta64[D]")
+    return {
+        name: pa.array(values, pa.date32(), mask=mask) for name, values, mask in zip(NEXT_ORDER_COLUMNS, dates, is_unknown, strict=True)
+    }

@@ -206,6 +206,10 @@ def _feature(name: str, column: str, value: str, where: str = "true") -> Mutant:
     return Mutant("features", name, _set(FEATURES, column, value, f"{SLICE} and {where}"))
 
 
+def _quantiles(q50: str, q80: str, q90: str, where: str) -> list[str]:
+    return [f"update {SCORES} set value_q50 = {q50}, value_q80 = {q80}, value_q90 = {q90} where {where}"]
+
+
 def _scores() -> Iterator[Mutant]:
     def mutant(name: str, column: str, value: str, where: str = "true") -> Mutant:
         return Mutant("scores", name, _set(SCORES, column, value, f"{SLICE} and {where}"))
@@ -228,6 +232,18 @@ def _scores() -> Iterator[Mutant]:
     yield mutant("churn squared", "churn_probability", "churn_probability * churn_probability")
     yield mutant("value inverted", "expected_value", "1000 / (1 + expected_value)")
     yield mutant("value shifted", "expected_value", "expected_value + 100")
+    yield mutant("orders halved", "expected_orders_count", "expected_orders_count / 2")
+    yield mutant("orders not a number in one row", "expected_orders_count", "'NaN'", first)
+    yield mutant("orders unknown in half", "expected_orders_count", "null", HALF)
+    yield mutant("a quantile stated without the others in one row", "value_q90", "1", first)
+    yield Mutant("scores", "quantiles crossed in one row", _quantiles("3", "2", "4", first))
+    yield Mutant("scores", "a quantile not a number in one row", _quantiles("1", "2", "'NaN'", first))
+    yield Mutant("scores", "a negative quantile in one row", _quantiles("-1", "2", "3", first))
+    told = f"rowid = (select min(rowid) from {SCORES} where {SLICE} and next_order_date is not null)"
+    yield mutant("the next order before its interval in one row", "next_order_date", "next_order_from_date - 1", told)
+    yield mutant("the next order in the past in one row", "next_order_from_date", "as_of_date - 1", told)
+    yield mutant("the next order beyond the horizon in one row", "next_order_until_date", "as_of_date + value_horizon_days", told)
+    yield mutant("the next order without its interval in one row", "next_order_until_date", "null", told)
     yield mutant("other horizon", "churn_horizon_days", "30")
     yield mutant("other value horizon", "value_horizon_days", "90")
     yield mutant("other currency", "currency", "'USD'")

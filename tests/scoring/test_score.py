@@ -15,7 +15,7 @@ from regulars.warehouse import open_warehouse
 from scoring import score as score_module
 from scoring.__main__ import main
 from scoring.score import score
-from tests.models.synthetic_shop import AS_OF, create, features_at, fill, write_configuration
+from tests.models.synthetic_shop import AS_OF, VALUE_DAYS, create, features_at, fill, write_configuration
 
 
 def scores(home: Home, as_of: date = AS_OF) -> list[tuple[object, ...]]:
@@ -52,7 +52,10 @@ def test_without_a_model_the_formula_scores_and_the_night_knows_its_version(shop
     rows = scores(shop)
     assert len(rows) == 120
     assert {row[-2:] for row in rows} == {("formula-1", "formula")}
-    assert {(row[3], row[5], row[7]) for row in rows} == {(60, 120, "EUR")}
+    named = [dict(zip(CUSTOMER_SCORES.column_names, row, strict=True)) for row in rows]
+    assert {(row["churn_horizon_days"], row["value_horizon_days"], row["currency"]) for row in named} == {(60, 120, "EUR")}
+    assert {row["value_q90"] for row in named} == {None}
+    assert all(row["expected_orders_count"] > 0 for row in named)
     with open_warehouse(shop, read_only=True) as warehouse:
         assert warehouse.rows("select model_version from control.nights") == [("formula-1",)]
 
@@ -80,6 +83,12 @@ def test_a_trained_model_scores_every_customer_within_bounds(trained_shop: Home)
     assert (expected >= 0).all()
     assert ((at_risk >= 0) & (at_risk <= expected.max() * 10)).all()
     assert np.unique(probability).size > 100
+    named = [dict(zip(CUSTOMER_SCORES.column_names, row, strict=True)) for row in rows]
+    assert all(0 <= row["value_q50"] <= row["value_q80"] <= row["value_q90"] < np.inf for row in named)
+    told = [row for row in named if row["next_order_date"] is not None]
+    assert 0 < len(told) < len(named)
+    last = AS_OF + timedelta(days=VALUE_DAYS - 1)
+    assert all(AS_OF <= row["next_order_from_date"] <= row["next_order_date"] <= row["next_order_until_date"] <= last for row in told)
 
 
 @pytest.mark.parametrize("rows_per_batch", [1, 7, 1000])
