@@ -94,8 +94,9 @@ def _throw_away_home(folder: Path, orders: Path, columns: Sequence[str], cutoff:
         "exclude": [{"reason": "on or after the cutoff", "when": f"ordered_at >= '{cutoff}'"}],
     }
     table = "order_lines" if has_lines else "orders"
+    no_currency = "XXX"  # as ISO 4217 has it: an order log does not say which
     configuration = {
-        "shop.yml": {"name": "Backtest", "time_zone": "UTC", "currency": "XXX"},
+        "shop.yml": {"name": "Backtest", "time_zone": "UTC", "currency": no_currency},
         "prediction.yml": {"churn_horizon_days": horizon_days, "value_horizon_days": horizon_days},
         "sources.yml": {"sources": {"shop": {"type": "files", "path": str(orders.parent), "tables": {table: mapping}}}},
     }

@@ -53,7 +53,7 @@ class Home:
 
     @property
     def warehouse_snapshot(self) -> Path:
-        """The embedded warehouse as it was at the end of the last finished run: what a damaged one is restored from."""
+        """The embedded warehouse as it was published last: what a damaged one is restored from."""
         return self.var / "warehouse.snapshot.duckdb"
 
     @property

@@ -1,6 +1,6 @@
 {#-
 How a model becomes a table in DuckDB. New rows of an incremental model go straight into it: dbt would write them into a temporary table
-before. Texts that hardly repeat are not compressed: to look for what they have in common takes half of the time of writing.
+before. Texts that hardly repeat are not compressed, as in raw (regulars/warehouse/duckdb.py, UNCOMPRESSED): to look for what they have in common takes half of the time of writing.
 -#}
 {% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
     {%- if model.resource_type != 'model' or (config.get('contract').enforced and not temporary) -%}

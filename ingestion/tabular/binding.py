@@ -20,8 +20,9 @@ from ingestion.tabular.mapping import (
 )
 from ingestion.tabular.rows import FileRows
 from ingestion.tabular.stored_columns import StoredColumns
-from ingestion.tabular.typing_sql import Stored, TypedText, as_written, literal, typed
+from ingestion.tabular.typing_sql import Stored, TypedText, as_written, typed
 from regulars.errors import ConfigurationError, InputError
+from regulars.literal import literal
 from regulars.segment_rule import RuleError
 from regulars.tables import Column, ColumnType, Table
 

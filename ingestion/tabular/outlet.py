@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ingestion.tabular.binding import Binding
 from ingestion.tabular.mapping import OWN_ID, own_columns
-from ingestion.tabular.typing_sql import literal
+from regulars.literal import literal
 from regulars.tables import CONSENTS, CUSTOMERS, ORDER_LINES, ORDERS, PRODUCTS, REFUNDS, ColumnType, Table
 from regulars.warehouse.duckdb import COLUMN_TYPES
 

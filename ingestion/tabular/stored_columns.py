@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.tabular.typing_sql import literal
 from ingestion.tabular.work_database import WorkDatabase
+from regulars.literal import literal
 from regulars.tables import ColumnType
 from regulars.warehouse.duckdb import EngineError
 

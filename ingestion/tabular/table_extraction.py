@@ -17,9 +17,9 @@ from ingestion.tabular.guest_rows import GuestRows
 from ingestion.tabular.mapping import EMAIL
 from ingestion.tabular.outlet import Outlet, cancelled_outlet, main_outlet
 from ingestion.tabular.rows import FileRows, field_names
-from ingestion.tabular.typing_sql import literal
 from ingestion.tabular.work_database import WorkDatabase
 from regulars.errors import InputError
+from regulars.literal import literal
 from regulars.tables import CUSTOMERS, ORDER_LINES, REFUNDS
 from regulars.warehouse.duckdb import EngineError
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ingestion.tabular.currencies import CURRENCIES
 from ingestion.tabular.mapping import ColumnRule, TableMapping
+from regulars.literal import literal
 from regulars.tables import Column, Table
 
 EARLIEST = "1970-01-02"
@@ -42,11 +43,6 @@ class Stored:
 
     sql: str
     type: str
-
-
-def literal(text: str) -> str:
-    """The text as SQL writes it."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def typed(

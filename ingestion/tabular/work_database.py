@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingestion.tabular.typing_sql import literal
 from regulars.errors import InputError
+from regulars.literal import literal
 from regulars.warehouse.duckdb import EngineError, connect
 
 MEMORY_LIMIT = "2GB"

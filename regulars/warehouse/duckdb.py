@@ -17,6 +17,7 @@ import pyarrow as pa
 from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
+from regulars.literal import literal
 from regulars.settings import warehouse_settings
 from regulars.tables import Column, ColumnType, Table, all_tables
 from regulars.warehouse.publication import publish
@@ -163,7 +164,7 @@ class DuckDBWarehouse:
 
     def load_temporary(self, name: str, parquet_files: Sequence[Path]) -> None:
         # Read where they stand: a copy of them would cost as much as landing them.
-        files = ", ".join(_literal(str(file)) for file in parquet_files)
+        files = ", ".join(literal(str(file)) for file in parquet_files)
         self.execute(f"create or replace temporary view {name} as select * from read_parquet([{files}])")
 
     def append(self, table: Table, rows: pa.Table | pa.RecordBatch) -> None:
@@ -230,10 +231,6 @@ def _declared(column: Column) -> str:
     return f"{column.name} {COLUMN_TYPES[column.type]}{'' if column.nullable else ' not null'}{compression}"
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
     """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions."""
     connection = duckdb.connect(
@@ -243,7 +240,7 @@ def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_li
     )
     connection.execute("set TimeZone = 'UTC'")
     if path != ":memory:":
-        connection.execute(f"set temp_directory = {_literal(str(_spill_folder(Path(path))))}")
+        connection.execute(f"set temp_directory = {literal(str(_spill_folder(Path(path))))}")
     if memory_limit is not None:
         connection.execute(f"set memory_limit = '{memory_limit}'")
     return connection

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from regulars.literal import literal
 from regulars.tables import all_tables
 
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
@@ -51,8 +52,7 @@ def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
 
     Of such a copy nothing is kept: what is deleted from a file may be read from its bytes for long.
     """
-    path = str(file).replace("'", "''")
-    connection.execute(f"attach '{path}' as published")
+    connection.execute(f"attach {literal(str(file))} as published")
     try:
         own, published = _columns(connection, "current_database()"), _columns(connection, "'published'")
         own = {name: columns for name, columns in own.items() if name.split(".")[0] not in UNPUBLISHED_SCHEMAS}

@@ -2,8 +2,8 @@
 
 What a stage has ended stands in the database file. Its write-ahead log holds only what a step that was killed had written, so
 a damaged log is put aside and the step is done again. When the file itself is damaged or gone, the snapshot that the
-last finished run kept takes its place, and what the home's open runs had done is lost: they go on from their beginning. The
-state, with the ledger, is another database and is never rewound.
+last run kept when it was published takes its place, and what the home's open runs had done is lost: they go on from their
+beginning. The state, with the ledger, is another database and is never rewound.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FICLONE = 0x40049409
 
 
 class WarehouseRestored(RegularsError):
-    """The warehouse went back to the end of the last finished run: a run that is on its way must begin again."""
+    """The warehouse went back to what was published last: a run that is on its way must begin again."""
 
     exit_code = TRY_AGAIN
 
@@ -87,7 +87,8 @@ def restore(home: Home, what: str) -> NoReturn:
         finished = connection.execute(
             "select run_id from runs where status = 'done' and kind <> 'rebuild' order by rowid desc limit 1"
         ).fetchone()
-        if finished is not None and not home.warehouse_snapshot.exists():
+        has_snapshot = home.warehouse_snapshot.exists()
+        if finished is not None and not has_snapshot:
             raise RegularsError(
                 f"{home.warehouse} {what}, and there is no {home.warehouse_snapshot.name} beside it to restore it from. Put a "
                 f"backup there. Without one, move {home.warehouse.name} away and run again: the sources are read anew, and the "
@@ -96,9 +97,9 @@ def restore(home: Home, what: str) -> NoReturn:
         connection.execute("update runs set status = 'rewound' where status = 'open'")
     folder = _put_aside(home, [file for file in (home.warehouse, *_logs(home)) if file.exists()])
     where = f" and lies in {folder}" if folder else ""
-    if home.warehouse_snapshot.exists():
+    if has_snapshot:
         _copy(home.warehouse_snapshot, home.warehouse)
-    became = f"it is again as at the end of {finished['run_id']}" if finished is not None else "it begins anew, as no run had ended yet"
+    became = "it is again as it was published last" if has_snapshot else "it begins anew, as nothing had been published yet"
     say(f"  ! the warehouse {what}{where}; {became}")
     raise WarehouseRestored(f"{home.warehouse} {what}{where}; {became}. Run the night again from its beginning: nothing is sent twice")
 
