@@ -15,11 +15,9 @@ from models.expectation import HISTORY_COLUMNS, Expected, ObservedLevel, ShopAtD
 from models.feature_matrix import FEATURES, IDENTITY, Rows, numbers
 from models.prediction import Figures
 from models.training_cutoffs import window_days
-from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_OUTCOMES
+from regulars.feature_slices import ROWS_OF_THE_SHOP, SAMPLE_STEPS
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, FEATURE_SLICES
 from regulars.warehouse import Warehouse
-
-SAMPLE_STEPS = 16**4
-"""Customers are sampled by the first four digits of the MD5 of their id: the same ones at every cutoff and every training."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def read_training_frame(
     """One join of features and outcomes; whole customers are sampled when it would have more than `max_rows` rows.
 
     Only the cutoffs named are read, each with the windows that end by `as_of`: the tables may hold outcomes that became
-    known later. The shops are read from all customers, one date at a time.
+    known later. The shops are read one date at a time, from as many customers as make ten times those rows.
     """
     horizons = (churn_horizon_days, value_horizon_days)
     windows = [
@@ -106,10 +104,10 @@ def read_training_frame(
     ]
     if not windows:
         return _frame(_empty_rows(), *horizons, {})
-    shops = {cutoff: _shop_with_levels(warehouse, cutoff, churn, value) for cutoff, churn, value in windows}
-    shops[as_of] = shop_at(as_of, warehouse.arrow(f"select {_HISTORY} from {_FEATURES} where as_of_date = ? order by customer_id", [as_of]))
-    rows_count = _rows_count(warehouse, cutoffs)
-    sample = _sample(max_rows, rows_count)
+    sample, of_shop = (_sample(warehouse, cutoffs, rows) for rows in (max_rows, ROWS_OF_THE_SHOP * max_rows))
+    shops = {cutoff: _shop_with_levels(warehouse, cutoff, churn, value, of_shop) for cutoff, churn, value in windows}
+    histories = f"select {_HISTORY} from {_FEATURES} as features where as_of_date = ? {of_shop} order by customer_id"
+    shops[as_of] = shop_at(as_of, warehouse.arrow(histories, [as_of]))
     columns = ", ".join(f"features.{name}" for name in (*IDENTITY, *(feature.name for feature in FEATURES)))
     listed = ", ".join("(cast(? as date), cast(? as bigint), cast(? as bigint))" for _ in windows)
     rows = warehouse.arrow(
@@ -130,11 +128,12 @@ def read_training_frame(
 def read_features(warehouse: Warehouse, as_of: date, max_rows: int) -> pa.Table:
     """The features of customers at `as_of`, sampled as a training frame is."""
     columns = ", ".join(feature.name for feature in FEATURES)
-    sample = _sample(max_rows, _rows_count(warehouse, [as_of]))
+    sample = _sample(warehouse, [as_of], max_rows)
     return warehouse.arrow(f"select {columns} from {_FEATURES} as features where as_of_date = ? {sample} order by customer_id", [as_of])
 
 
 _FEATURES = CUSTOMER_FEATURES.qualified_name
+_DRAWN = "substr(md5(features.customer_id), 1, 4)"
 _HISTORY = ", ".join(HISTORY_COLUMNS)
 _OUTCOMES_JOINED = "\n".join(
     f"""left join {CUSTOMER_OUTCOMES.qualified_name} as {name} on {name}.customer_id = features.customer_id
@@ -143,8 +142,8 @@ _OUTCOMES_JOINED = "\n".join(
 )
 
 
-def _shop_with_levels(warehouse: Warehouse, cutoff: date, churn_days: int | None, value_days: int | None) -> ShopAtDate:
-    """The shop at a cutoff and the level that it came out at, from all its customers."""
+def _shop_with_levels(warehouse: Warehouse, cutoff: date, churn_days: int | None, value_days: int | None, sample: str) -> ShopAtDate:
+    """The shop at a cutoff and the level that it came out at."""
     columns = ", ".join(f"features.{name}" for name in HISTORY_COLUMNS)
     rows = warehouse.arrow(
         f"""
@@ -152,7 +151,7 @@ def _shop_with_levels(warehouse: Warehouse, cutoff: date, churn_days: int | None
         select {columns}, churn.has_churned as churn_silent, churn.net_revenue as churn_revenue,
           value.has_churned as value_silent, value.net_revenue as value_revenue
         from {_FEATURES} as features cross join windows {_OUTCOMES_JOINED}
-        where features.as_of_date = ? order by features.customer_id
+        where features.as_of_date = ? {sample} order by features.customer_id
         """,
         [churn_days, value_days, cutoff],
     )
@@ -177,16 +176,21 @@ def _is_within(level: ObservedLevel | None, days: int) -> bool:
     return level is not None and level.days <= days
 
 
-def _rows_count(warehouse: Warehouse, dates: Sequence[date]) -> int:
+def _sample(warehouse: Warehouse, dates: Sequence[date], max_rows: int) -> str:
+    """The condition that draws the customers that make about so many rows at the dates, none where all can be taken.
+
+    What is drawn lies within what the slice of each date was computed of.
+    """
     listed = ", ".join("?" for _ in dates)
-    return int(warehouse.rows(f"select count(*) from {_FEATURES} where as_of_date in ({listed})", list(dates))[0][0])
-
-
-def _sample(max_rows: int, rows_count: int) -> str:
-    """The condition that draws the customers, none where all can be taken."""
+    slices = f"select min(sampled_below) from {FEATURE_SLICES.qualified_name} where as_of_date in ({listed})"
+    below = warehouse.rows(slices, list(dates))[0][0]
+    computed = "" if below is None else f"and {_DRAWN} < '{below}'"
+    counting = f"select count(*) from {_FEATURES} as features where as_of_date in ({listed}) {computed}"
+    rows_count = int(warehouse.rows(counting, list(dates))[0][0])
     if rows_count <= max_rows:
-        return ""
-    return f"and substr(md5(features.customer_id), 1, 4) < '{int(SAMPLE_STEPS * max_rows / rows_count):04x}'"
+        return computed
+    steps = SAMPLE_STEPS if below is None else int(below, 16)
+    return f"and {_DRAWN} < '{int(steps * max_rows / rows_count):04x}'"
 
 
 def _frame(rows: pa.Table, churn_horizon_days: int, value_horizon_days: int, shops: Mapping[date, ShopAtDate]) -> TrainingFrame:

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from regulars.warehouse.restoration import ROTTEN_BLOCK, restore
 
 if TYPE_CHECKING:
     from regulars.carried_night import CarriedNight
+    from regulars.feature_slices import AsOfRow
 
 OUR_CODE = Path(__file__).resolve().parent.parent
 PROJECT = OUR_CODE / "dbt"
@@ -34,10 +34,8 @@ class BuildFailed(RegularsError):
     """dbt could not build a model."""
 
 
-def set_as_of_dates(
-    warehouse: Warehouse, run: Run, dates: Sequence[tuple[date, datetime, str]], carried: CarriedNight | None = None
-) -> None:
-    """Fill the control tables for the next build with (as_of_date, known_until, purpose) and the home's parameters.
+def set_as_of_dates(warehouse: Warehouse, run: Run, dates: Sequence[AsOfRow], carried: CarriedNight | None = None) -> None:
+    """Fill the control tables for the next build with its dates and the home's parameters.
 
     Args:
         carried: the night that they are carried from, if there is one.
@@ -52,7 +50,8 @@ def set_as_of_dates(
         "outcomes_until": run.as_of,
     }
     rows: list[dict[str, Any]] = [
-        {"as_of_date": day, "known_until": known_until, "purpose": purpose} for day, known_until, purpose in dates
+        {"as_of_date": row.as_of, "known_until": row.known_until, "purpose": row.purpose, "sampled_below": row.sampled_below}
+        for row in dates
     ]
     if carried is not None:
         rows = [row | {"carried_from": carried.as_of, "carried_known_until": carried.known_until} for row in rows]

@@ -276,9 +276,18 @@ AS_OF_DATES = Table(
     (
         _required("as_of_date", "date", "Start of that day in shop time, exclusive."),
         _required("known_until", "timestamp", "Facts learned later than this are not seen."),
-        _required("purpose", "text", "night, rebuild of a past night, or training for a past cutoff whose outcomes are wanted too."),
+        _required(
+            "purpose",
+            "text",
+            "night, rebuild of one, training for a past cutoff whose outcomes are wanted too, or outcomes where its features stand.",
+        ),
         Column("carried_from", "date", "Earlier night whose orders and baskets are carried over where nothing differs; null: none."),
         Column("carried_known_until", "timestamp", "What that night knew."),
+        Column(
+            "sampled_below",
+            "text",
+            "Only customers whose id has an MD5 that begins with less than these four hexadecimal digits; null: all.",
+        ),
     ),
     ("as_of_date",),
     "regulars",
@@ -311,6 +320,20 @@ BUILDS = Table(
         Column("as_of_date", "date", "Night whose orders and baskets stand, to be carried over to the next; null for staging."),
     ),
     ("layer",),
+    "regulars",
+)
+
+FEATURE_SLICES = Table(
+    "control",
+    "feature_slices",
+    "One row per as_of_date whose features stand, with what they were computed from: a training computes none of them again.",
+    (
+        _required("as_of_date", "date", "The slice of features.customer_features."),
+        _required("known_until", "timestamp", "Facts learned later than this were not seen."),
+        _required("fingerprint", "text", "SHA-256 over the parameters and dbt models that it was built with."),
+        Column("sampled_below", "text", "As in control.as_of_dates."),
+    ),
+    ("as_of_date",),
     "regulars",
 )
 

@@ -1,10 +1,10 @@
 {#- Empties the slices that a model is about to write, that of a date that has no rows any more too. -#}
-{% macro replace_slices(condition=none) -%}
+{% macro replace_slices(condition) -%}
     {%- if is_incremental() -%}
         delete from {{ this }}
         where as_of_date in (
             select as_of_dates.as_of_date from {{ source('control', 'as_of_dates') }} as as_of_dates
-            {{ 'where ' ~ condition if condition }}
+            where {{ condition }}
         )
     {%- endif -%}
 {%- endmacro %}
@@ -16,6 +16,11 @@
     {%- else -%}
         true
     {%- endif -%}
+{%- endmacro %}
+
+{#- Whether a row's customer is one of those that are drawn for a training, or the as_of_date wants all of them. -#}
+{% macro is_drawn(row, dates='as_of_dates') -%}
+    ({{ dates }}.sampled_below is null or substr(md5({{ row }}.customer_id), 1, 4) < {{ dates }}.sampled_below)
 {%- endmacro %}
 
 {#-

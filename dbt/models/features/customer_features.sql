@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         full_refresh=false,
-        pre_hook="{{ replace_slices() }}"
+        pre_hook="{{ replace_slices(\"purpose <> 'outcomes'\") }}"
     )
 }}
 
@@ -12,6 +12,7 @@ with
 
 as_of_dates as (
     select * from {{ source('control', 'as_of_dates') }}
+    where purpose <> 'outcomes'
 ),
 
 parameters as (
@@ -29,17 +30,14 @@ order_summaries as (
 -- What the shop looked like on the day, for customers who have too little history of their own.
 shop_summaries as (
     select
-        order_summaries.as_of_date,
-        cast(sum(order_summaries.net_revenue) as double precision)
-        / cast(sum(order_summaries.orders_count) as double precision) as mean_order_value,
+        shops.as_of_date,
+        cast(shops.net_revenue as double precision) / cast(shops.orders_count as double precision) as mean_order_value,
         coalesce(
-            cast(sum(order_summaries.customer_age_days - order_summaries.days_since_last_order) as double precision)
-            / nullif(cast(sum(order_summaries.gaps_count) as double precision), 0),
-            max(parameters.churn_horizon_days)
+            cast(shops.active_span_days as double precision) / nullif(cast(shops.gaps_count as double precision), 0),
+            parameters.churn_horizon_days
         ) as mean_gap_days
-    from order_summaries
+    from {{ ref('int_as_of_shops') }} as shops
     cross join parameters
-    group by order_summaries.as_of_date
 ),
 
 refunds as (

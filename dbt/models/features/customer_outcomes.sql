@@ -4,7 +4,7 @@
         incremental_strategy='append',
         on_schema_change='fail',
         full_refresh=false,
-        pre_hook="{{ replace_slices(\"purpose = 'training'\") }}"
+        pre_hook="{{ replace_slices(\"purpose in ('training', 'outcomes')\") }}"
     )
 }}
 
@@ -24,6 +24,7 @@ horizons as (
 windows as (
     select distinct
         as_of_dates.as_of_date,
+        as_of_dates.sampled_below,
         least(
             horizons.horizon_days,
             {{ day_number('parameters.outcomes_until') }} - {{ day_number('as_of_dates.as_of_date') }}
@@ -31,13 +32,14 @@ windows as (
     from {{ source('control', 'as_of_dates') }} as as_of_dates
     cross join horizons
     cross join parameters
-    where as_of_dates.purpose = 'training'
+    where as_of_dates.purpose in ('training', 'outcomes')
 ),
 
 past_horizons as (
     select
         as_of_date,
         horizon_days,
+        sampled_below,
         {{ day_number('as_of_date') }} as first_day,
         {{ day_number('as_of_date') }} + horizon_days as end_day
     from windows
@@ -52,7 +54,9 @@ customers as (
         persons.customer_id as person_id
     from past_horizons
     inner join {{ ref('customer_features') }} as customer_features
-        on past_horizons.as_of_date = customer_features.as_of_date
+        on
+            past_horizons.as_of_date = customer_features.as_of_date
+            and {{ is_drawn('customer_features', 'past_horizons') }}
     inner join {{ ref('int_account_persons') }} as persons
         on customer_features.customer_id = persons.account_id
 ),

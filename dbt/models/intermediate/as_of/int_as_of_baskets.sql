@@ -15,6 +15,7 @@ as_of_dates as (
         known_until,
         carried_from
     from {{ source('control', 'as_of_dates') }}
+    where purpose <> 'outcomes'
 ),
 
 as_of_orders as (
