@@ -5,15 +5,15 @@ The stages are run by their commands, as a training and a night run them: this m
 
 from __future__ import annotations
 
+import csv
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-import pyarrow.csv as pa_csv
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
@@ -40,9 +40,8 @@ def backtest(orders: Path, cutoff: date, horizon_days: int, out: Path) -> None:
         InputError: the file is missing, or is not such a log.
         StageFailed: a stage ended with an error, which stands above.
     """
-    columns = _columns_of(orders)
     with tempfile.TemporaryDirectory(prefix="regulars-backtest-") as folder:
-        home = _throw_away_home(Path(folder), orders.resolve(), columns, cutoff, horizon_days)
+        home = throw_away_home(Path(folder), orders, cutoff, horizon_days)
         _run(home, cutoff, "ingestion", "run")
         _run(home, cutoff, "regulars", "build", "--layer", "staging")
         cutoffs = [day.isoformat() for day in cutoffs_of_home(home, cutoff)]
@@ -66,20 +65,42 @@ class StageFailed(RegularsError):
 def _columns_of(orders: Path) -> list[str]:
     if not orders.is_file():
         raise InputError(f"{orders}: there is no such file; expected a CSV or Parquet file of orders")
-    if orders.suffix == ".parquet":
-        columns = list(pq.read_schema(orders).names)
-    else:
-        with pa_csv.open_csv(orders) as reader:
-            columns = list(reader.schema.names)
+    columns = _parquet_columns(orders) if orders.suffix == ".parquet" else _header(orders)
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise InputError(
-            f"{orders}: no column {', '.join(missing)}; expected {', '.join(REQUIRED)}, and if there are such, order_id, category"
+            f"{orders}: no column {', '.join(missing)} in a header separated by commas; "
+            f"expected {', '.join(REQUIRED)}, and if there are such, order_id, category"
+        )
+    if "category" in columns and "order_id" not in columns:
+        raise InputError(
+            f"{orders}: a column category, and no order_id that says which rows are one order; add an order_id, or leave category out"
         )
     return columns
 
 
-def _throw_away_home(folder: Path, orders: Path, columns: Sequence[str], cutoff: date, horizon_days: int) -> Home:
+def _parquet_columns(orders: Path) -> list[str]:
+    try:
+        return list(pq.read_schema(orders).names)
+    except pa.ArrowInvalid:
+        raise InputError(
+            f"{orders}: this is no Parquet file, whatever its name says; expected Parquet, or CSV in a file named .csv"
+        ) from None
+
+
+def _header(orders: Path) -> list[str]:
+    """The names of the columns; what else a file may have wrong, the ingestion tells row by row."""
+    with orders.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
+        return next(csv.reader(lines), [])
+
+
+def throw_away_home(folder: Path, orders: Path, cutoff: date, horizon_days: int) -> Home:
+    """A home in an empty folder whose one source is the file of orders, up to the cutoff.
+
+    Raises:
+        InputError: the file is missing, or is not such a log.
+    """
+    columns = _columns_of(orders)
     has_lines = {"order_id", "category"} <= set(columns)
     mapped: dict[str, object] = {"account_id": "customer_id", "ordered_at": "ordered_at", "net_revenue": "net_revenue"}
     if "order_id" in columns:
@@ -98,7 +119,7 @@ def _throw_away_home(folder: Path, orders: Path, columns: Sequence[str], cutoff:
     configuration = {
         "shop.yml": {"name": "Backtest", "time_zone": "UTC", "currency": no_currency},
         "prediction.yml": {"churn_horizon_days": horizon_days, "value_horizon_days": horizon_days},
-        "sources.yml": {"sources": {"shop": {"type": "files", "path": str(orders.parent), "tables": {table: mapping}}}},
+        "sources.yml": {"sources": {"shop": {"type": "files", "path": str(orders.resolve().parent), "tables": {table: mapping}}}},
     }
     (folder / "config").mkdir()
     for name, content in configuration.items():

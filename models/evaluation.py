@@ -136,6 +136,13 @@ def mid_ranks(values: Figures) -> Figures:
     return (np.cumsum(sizes) - (sizes - 1) / 2)[group]
 
 
+def tie_means(ranked_by: Figures, actual: Figures) -> Figures:
+    """The actual values in their own places, each the mean of those with the same rank."""
+    _, group = np.unique(ranked_by, return_inverse=True)
+    means: Figures = (np.bincount(group, actual) / np.bincount(group))[group]
+    return means
+
+
 def _in_order_of(expected: Figures, actual: Figures) -> Figures:
     """The actual values by expected value, highest first, ties at their mean."""
     _, group = np.unique(-expected, return_inverse=True)

@@ -12,6 +12,7 @@ import pyarrow as pa
 import xgboost as xgb
 
 from models.arithmetic import on_one_thread
+from models.hindcast import Hindcast, run_hindcasts
 from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, promoted_for, save_model
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
@@ -21,7 +22,7 @@ from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.run import Kind, Run, step
 from regulars.settings import HomeSettings
-from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, MODEL_EVALUATIONS, Table
+from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, HINDCASTS, MODEL_EVALUATIONS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
 
@@ -41,9 +42,13 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
             return
         trial = run_trial(frame, run.settings.prediction.formula_lifespan_years)
         shortcomings = trial.shortcomings(run.settings.prediction.training.promotion_tolerance)
-        facts = _facts(run, frame, trial, shortcomings)
-        version, manifest_sha256 = save_model(home, as_of, fit_model(frame, as_of, now), facts)
-        _write_evaluation(home, version, trial)
+        model = fit_model(frame, as_of, now)
+        hindcasts = run_hindcasts(frame, model.unseen, model.quantiles, run.settings.prediction.formula_lifespan_years)
+        facts = _facts(run, frame, trial, shortcomings) | {
+            "hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts}
+        }
+        version, manifest_sha256 = save_model(home, as_of, model, facts)
+        _write_evaluation(home, version, trial, hindcasts)
         quality = _in_words(trial)
         if not shortcomings:
             run.summary = _decide(run, (version, manifest_sha256), f"{version} promoted: {quality}")
@@ -146,7 +151,7 @@ def _plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, fl
     }
 
 
-def _write_evaluation(home: Home, version: str, trial: Trial) -> None:
+def _write_evaluation(home: Home, version: str, trial: Trial, hindcasts: Sequence[Hindcast]) -> None:
     evaluations = [
         {"model_version": version, "as_of_date": part.cutoff, "predictor": predictor, "metric": metric, "value": value}
         for part in (trial.churn, trial.value)
@@ -162,6 +167,8 @@ def _write_evaluation(home: Home, version: str, trial: Trial) -> None:
     with open_warehouse(home, role="scorer") as warehouse:
         warehouse.replace_slice(MODEL_EVALUATIONS, version, [pa.Table.from_pylist(evaluations)])
         warehouse.replace_slice(CALIBRATION_BINS, version, [pa.Table.from_pylist(bins)])
+        rows = (rows.append_column("model_version", pa.repeat(version, len(rows))) for one in hindcasts for rows in one.rows())
+        warehouse.replace_slice(HINDCASTS, version, [pa.concat_tables(rows)] if hindcasts else [])
 
 
 def _still_serving(run: Run) -> Serving | None:

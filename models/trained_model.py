@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import date
 from typing import Any
 
@@ -15,6 +15,7 @@ from models.boosting import Columns, from_json, to_json
 from models.churn import ChurnModel, fit_churn
 from models.expectation import Expectation, Level, predicted_level
 from models.feature_matrix import Feature, FeatureEncoding, Rows
+from models.hindcast import Unseen
 from models.lifetime_value import ValueModel, fit_value
 from models.line import Line
 from models.offsets import COLUMNS, Offsets
@@ -40,6 +41,9 @@ class TrainedModel:
     value: ValueModel
     quantiles: ValueQuantiles | None
     """None where too few customers spent to know how values are distributed."""
+
+    unseen: Unseen | None = field(default=None, repr=False, compare=False)
+    """What the fit says of its own rows, each by trees that its customer was kept from; no part of the artefact."""
 
     def predict(self, rows: Rows) -> Prediction:
         """Predictions for rows of `customer_features`, each the same whatever rows stand beside it.
@@ -141,11 +145,12 @@ def fit_model(
     churn, churn_unseen = fit_churn(frame, matrix, columns, offsets)
     value, value_unseen = fit_value(frame, matrix, columns, offsets, churn_unseen)
     quantiles = fit_quantiles(frame, as_of, offsets.order_probability(churn_unseen), value_unseen)
+    unseen = Unseen(churn_unseen, value_unseen, offsets)
     offsets = Offsets.of(shop.expectation.of(now), churn_days, churn_level, value_days, value_level)
     matrix = offsets.beside(encoding, now)
     churn = churn.anchored(matrix, columns, offsets)
     value = value.anchored(matrix, columns, offsets, churn.log_odds(matrix, columns, offsets))
-    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles)
+    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles, unseen)
 
 
 def _offsets_of(frame: TrainingFrame) -> Offsets:

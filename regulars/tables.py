@@ -631,6 +631,40 @@ CALIBRATION_BINS = Table(
     slice_by="model_version",
 )
 
+HINDCASTS = Table(
+    "models",
+    "hindcasts",
+    "One row per model version, cutoff, predictor, grouping and part: what would have been said of customers whom the training of the "
+    "trees had left out, and what came of it.",
+    (
+        _required("model_version", "text", "Version that was trained."),
+        _required("as_of_date", "date", "Past cutoff."),
+        _required("churn_days", "integer", "Days after the cutoff over which churn is meant."),
+        Column("value_days", "integer", "Days after the cutoff over which value is meant; null where they have not passed."),
+        _required(
+            "is_churn_level_foretold", "boolean", "Whether the model's level of churn is the one foretold then; else the one that came out."
+        ),
+        _required("is_value_level_foretold", "boolean", "The same of the level of value."),
+        _required("predictor", "text", "blend, or the baseline's name."),
+        _required("grouping", "text", "all, life stage, value third, churn tenth or value tenth; tenths are the predictor's own."),
+        _required("part", "text", "all; new, once, repeat, loyal; lowest, middle, highest; or the tenth, 1 the lowest."),
+        _required("part_number", "integer", "Place of the part among those of its grouping, from 1."),
+        _required("customers_count", "integer", "Customers in it."),
+        _required("churn_predicted", "double", "Their mean churn probability."),
+        _required("churned_share", "double", "Share of them that churned."),
+        _required("churn_log_loss", "double", "Mean log loss of their churn probability."),
+        Column("value_predicted", "double", "Their mean expected value; null as value_days."),
+        Column("value_actual", "double", "Their mean net revenue; null as value_days."),
+        Column("value_error", "double", "Mean absolute difference of the two; null as value_days."),
+        Column("above_q50_share", "double", "Share of them above their stated median value; null where none was stated."),
+        Column("above_q80_share", "double", "Share of them above their stated 80 % quantile; null as above_q50_share."),
+        Column("above_q90_share", "double", "Share of them above their stated 90 % quantile; null as above_q50_share."),
+    ),
+    ("model_version", "as_of_date", "predictor", "grouping", "part"),
+    "models",
+    slice_by="model_version",
+)
+
 
 def all_tables() -> Iterator[Table]:
     """Every declared table, in the order of declaration."""

@@ -12,11 +12,11 @@ from regulars.warehouse import Warehouse
 from reporting.charts.bars import Bar, horizontal_bars
 from reporting.charts.calibration import CalibrationBin, calibration_curve
 from reporting.figure import HALF, Absent, DataTable, Figure, figure
+from reporting.hindcasts import predictor_title
 from reporting.night import Night
 from reporting.numbers import count, percent, short_date
 
 MODEL = "blend"
-PREDICTORS = {MODEL: "Our model", "formula": "Classical formula", "rfm_cells": "RFM groups"}
 
 
 @dataclass(frozen=True)
@@ -167,11 +167,6 @@ def all_metrics(warehouse: Warehouse, night: Night) -> DataTable | None:
             for metric in sorted({e.metric for e in evaluations})
         ],
     )
-
-
-def predictor_title(name: str) -> str:
-    """A predictor's name for people."""
-    return PREDICTORS.get(name, name.replace("_", " ").capitalize())
 
 
 def _verdict(best: Evaluation) -> str:

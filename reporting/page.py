@@ -16,6 +16,8 @@ from reporting import numbers
 from reporting.customers import CustomerBase, churn_distribution, load_customer_base, value_concentration
 from reporting.figure import Absent, DataTable, Figure
 from reporting.gates import GateCounts, GateFigure, load_gate_counts, load_gate_figures
+from reporting.hindcast_charts import calibration_of, hindcast_figures
+from reporting.hindcasts import load_hindcasts
 from reporting.intake import Account, Exclusion, load_accounts, load_exclusions
 from reporting.model_quality import all_metrics, calibration, model_against_baselines
 from reporting.night import Night, load_night
@@ -38,6 +40,7 @@ class Page:
     order_charts: Sequence[Figure | Absent]
     cohorts: Figure | Absent
     model_charts: Sequence[Figure | Absent]
+    hindcast_charts: Sequence[Figure | Absent]
     metrics: DataTable | None
     syncs: Sequence[Sync]
     titles: dict[str, str]
@@ -56,6 +59,7 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
     night = load_night(warehouse, settings, as_of)
     lists_before = previous_lists(warehouse, as_of)
     segments = load_segment_figures(warehouse, catalogue, as_of, lists_before)
+    hindcasts = load_hindcasts(warehouse, night)
     titles = {segment.name: segment.title for segment in segments}
     return Page(
         night=night,
@@ -67,7 +71,11 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
         customer_charts=[churn_distribution(warehouse, night), value_concentration(warehouse, night)],
         order_charts=weekly_orders(warehouse, night),
         cohorts=cohort_retention(warehouse, night),
-        model_charts=[calibration(warehouse, night), *model_against_baselines(warehouse, night)],
+        model_charts=[
+            calibration_of(hindcasts) if hindcasts else calibration(warehouse, night),
+            *model_against_baselines(warehouse, night),
+        ],
+        hindcast_charts=hindcast_figures(hindcasts, night) if hindcasts else [],
         metrics=all_metrics(warehouse, night),
         syncs=sorted(load_syncs(warehouse, as_of), key=lambda sync: (sync.destination, [*titles, sync.segment].index(sync.segment))),
         titles=titles,

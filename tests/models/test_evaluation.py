@@ -8,7 +8,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score, brier_score_loss, mean_absolute_error, roc_auc_score, root_mean_squared_error
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from models.evaluation import calibration_bins, churn_metrics, normalised_gini, top_share, value_metrics
+from models.evaluation import calibration_bins, churn_metrics, normalised_gini, tie_means, top_share, value_metrics
 
 RNG = np.random.default_rng(3)
 
@@ -93,3 +93,7 @@ def test_calibration_bins_hold_every_customer_once_in_ascending_order() -> None:
     assert predicted == sorted(predicted)
     assert sum(count * actual for _, count, _, actual in bins) == pytest.approx(churned.sum())
     assert len(calibration_bins(probability[:3], churned[:3])) == 3
+
+
+def test_ties_count_as_their_mean_in_their_own_places() -> None:
+    assert tie_means(np.array([2.0, 1.0, 2.0, 3.0]), np.array([10.0, 7.0, 20.0, 1.0])).tolist() == [15.0, 7.0, 15.0, 1.0]

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from models.hindcast import Hindcast, Said
 from regulars import tables
 from regulars.home import Home
 from regulars.warehouse import Warehouse, open_warehouse
@@ -71,6 +72,7 @@ def fill(home: Home, customers: int = 3_000, seed: int = 5) -> None:
         _accounts(warehouse)
         _model(warehouse)
         _orders(warehouse, ids, draw)
+        _hindcasts(warehouse, draw)
         _append(
             warehouse,
             tables.GATE_RESULTS,
@@ -198,6 +200,27 @@ def _model(warehouse: Warehouse) -> None:
             metric=list(metrics),
             value=list(metrics.values()),
         )
+
+
+HINDCASTS_OF = [date(2024, 5, 1), date(2024, 12, 11), date(2025, 3, 5)]
+
+
+def _hindcasts(warehouse: Warehouse, draw: np.random.Generator) -> None:
+    """At three past cutoffs the model says what is true, and the formula what a coin says; of the last one the value is not known."""
+    tables_of_rows = []
+    for cutoff in HINDCASTS_OF:
+        churn, value = draw.beta(2, 1, 600), draw.lognormal(3.6, 1.1, 600)
+        revenue = np.where(draw.random(600) < 0.5, value * 2, 0.0)
+        said = {
+            "blend": Said(churn, value, np.stack([value * 0, value, value * 2])),
+            "formula": Said(np.full(600, 0.5), value.mean() + 0 * value),
+        }
+        days = None if cutoff == HINDCASTS_OF[-1] else 365
+        stage = draw.integers(0, 4, 600)
+        cast = Hindcast(cutoff, 90, days, said, draw.random(600) < churn, revenue, stage, cutoff != HINDCASTS_OF[0], False)
+        tables_of_rows += cast.rows()
+    rows = pa.concat_tables(tables_of_rows)
+    warehouse.append(tables.HINDCASTS, rows.append_column("model_version", pa.repeat(MODEL, len(rows))))
 
 
 def _orders(warehouse: Warehouse, ids: list[str], draw: np.random.Generator) -> None:

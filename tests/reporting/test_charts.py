@@ -16,14 +16,19 @@ from reporting.charts.bars import Bar, horizontal_bars
 from reporting.charts.calibration import CalibrationBin, calibration_curve
 from reporting.charts.canvas import Canvas, text_width
 from reporting.charts.columns import ColumnChart
+from reporting.charts.gain import Gain, gain_curve
 from reporting.charts.heat_map import STEPS, Cohort, cohort_heat_map
 from reporting.charts.movement import ListMovement, sizes_and_movement
+from reporting.charts.pairs import Pair, said_and_happened
 from reporting.charts.scale import Scale, ticks
+from reporting.charts.timeline import Point, Series, timeline
 from reporting.charts.weeks import weekly_area
 from reporting.figure import FULL, HALF, NARROW
 from reporting.numbers import Money, count, percent
 
 SVG = "{http://www.w3.org/2000/svg}"
+PAIRS = [Pair("Highest-value third", 1_200.0, 900.0, "€1,200", "€900"), Pair("Nobody", 0.0, 0.0, "€0", "€0")]
+RATIOS = [Point(date(2025, 1, day), 0.5 + day / 20, 0.4, 1.9) for day in (1, 8, 15)]
 LISTS = [
     ListMovement("At risk and valuable", 1_015, 55, 40),
     ListMovement("Dormant", 64_990, 3_551, 2_560),
@@ -40,6 +45,12 @@ DRAWINGS: dict[str, Callable[[float], Canvas]] = {
     "weeks": lambda width: weekly_area(width, 210, date(2023, 7, 4), [float(n % 50) for n in range(104)], "Orders", count),
     "one week": lambda width: weekly_area(width, 210, date(2023, 7, 4), [12.0], "Revenue", Money("EUR").short),
     "no orders": lambda width: weekly_area(width, 210, date(2023, 7, 4), [0.0] * 9, "Revenue", Money("EUR").short),
+    "pairs": lambda width: said_and_happened(width, PAIRS),
+    "gain": lambda width: gain_curve(width, [Gain("Our model", [0, 0.7, 1], "accent"), Gain("Formula", [0, 0.6, 1], "soft")], "Revenue"),
+    "timeline": lambda width: timeline(
+        width, [Series("orders", RATIOS, is_line=False)], "Happened for each said", lambda n: f"{n:.1f}", limits=[(1.25, "limit")]
+    ),
+    "one date": lambda width: timeline(width, [Series("said", RATIOS[:1]), Series("happened", RATIOS[:1], "soft")], "Left", percent),
     "cohorts": lambda width: cohort_heat_map(width, [Cohort("Mar 2024", 1_204, [0.4] * n) for n in range(30, 0, -1)]),
 }
 
@@ -114,6 +125,29 @@ def test_a_perfect_promise_lies_on_the_diagonal() -> None:
     for dot in svg.iter(f"{SVG}circle"):
         x, y = float(dot.get("cx") or "nan"), float(dot.get("cy") or "nan")
         assert (y - y1) / (y2 - y1) == pytest.approx((x - x1) / (x2 - x1), abs=0.001)
+
+
+def test_what_was_said_and_what_happened_stand_on_one_scale() -> None:
+    _, _, *bars = parsed(said_and_happened(HALF, PAIRS)).iter(f"{SVG}rect")
+    said, happened, *nothing = (float(bar.get("width") or "nan") for bar in bars)
+    assert happened == pytest.approx(said * 0.75, abs=0.1)
+    assert nothing == [0, 0]
+
+
+def test_a_gain_begins_at_nobody_and_ends_at_all() -> None:
+    line, *_ = parsed(gain_curve(HALF, [Gain("ours", [0, 0.5, 1], "accent")], "Revenue")).iter(f"{SVG}polyline")
+    (x1, y1), (x2, y2), (x3, y3) = ([float(part) for part in point.split(",")] for point in (line.get("points") or "").split())
+    assert (x2, y2) == (pytest.approx((x1 + x3) / 2, abs=0.1), pytest.approx((y1 + y3) / 2, abs=0.1)), "drawing lots is the diagonal"
+
+
+def test_an_interval_is_drawn_about_its_dot_and_limits_where_they_lie() -> None:
+    svg = parsed(timeline(HALF, [Series("ratio", RATIOS, is_line=False)], "Ratio", str, limits=[(1.0, "even")]))
+    limit = next(line for line in svg.iter(f"{SVG}line") if line.get("class") == "dashed")
+    dots = [float(dot.get("cy") or "nan") for dot in svg.iter(f"{SVG}circle")][:3]
+    assert dots[0] > float(limit.get("y1") or "nan") > dots[2]
+    for line in (line for line in svg.iter(f"{SVG}line") if line.get("class") == "line-accent"):
+        low, high = float(line.get("y1") or "nan"), float(line.get("y2") or "nan")
+        assert all(high <= dot <= low for dot in dots)
 
 
 def test_heat_grows_with_the_share() -> None:
