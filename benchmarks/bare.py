@@ -23,6 +23,7 @@ import pyarrow as pa
 import yaml
 
 from models.registry import decisions, load_model
+from models.trained_model import TrainedModel
 from regulars.home import Home
 
 ROWS_PER_BATCH = 500_000
@@ -298,6 +299,8 @@ class Script:
     def predict(self) -> None:
         home = Home.at(self._home)
         model = load_model(home, decisions(home)[-1])
+        if not isinstance(model, TrainedModel):
+            raise RuntimeError(f"{self._home}: the blend does not serve; make the shop larger")
         columns = ", ".join(feature.name for feature in model.encoding.features)
         parts = []
         for batch in self._db.sql(f"select customer_id, {columns} from features").to_arrow_reader(ROWS_PER_BATCH):

@@ -58,7 +58,7 @@ def rebuild(as_of: str) -> None:
     get_current_context()["as_of"] = as_of
     with rebuilt_night(the_home(), date.fromisoformat(as_of)) as past:
         run, night = past.run, past.night
-        write_scores(past.warehouse, run, scorer_for(run.home, run.as_of, run.settings, night.model_version))
+        write_scores(past.warehouse, run, scorer_for(run.home, past.warehouse, run.as_of, run.settings, night.model_version))
         write_segments(past.warehouse, run, night.contacts_known_until)
         run.summary = write_past_lists(past.warehouse, run, night.contacts_known_until)
 

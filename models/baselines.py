@@ -1,14 +1,16 @@
-"""What a trained model must beat, and what a shop that is too small for one is scored with."""
+"""What a trained model must not fall behind, and the rung for a shop that is too small for one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.feature_matrix import Rows, numbers
+from models.ladder import Rung
 from models.prediction import NEXT_ORDER_SHARES, Figures, Prediction
 from models.training_frame import TrainingFrame
 
@@ -36,6 +38,7 @@ class Formula:
     value_horizon_days: int
     lifespan_years: float
 
+    rung: ClassVar[Rung] = "formula"
     columns = ("usual_gap_days", "overdue_ratio", "repeat_order_days_count", "formula_value", "orders_per_year")
 
     def predict(self, rows: Rows) -> Prediction:

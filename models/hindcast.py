@@ -39,11 +39,14 @@ THIRDS = ("lowest", "middle", "highest")
 
 @dataclass(frozen=True)
 class Unseen:
-    """Of each row of a training frame, what trees say that its customer was kept from, on the level that its cutoff came out at."""
+    """Of each row of a training frame, what trees say that its customer was kept from, on the level that its cutoff came out at.
 
-    churn_log_odds: Figures
-    value: Figures
+    Without trees, what they would stand on says it all.
+    """
+
     offsets: Offsets
+    churn_log_odds: Figures | None = None
+    value: Figures | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ def run_hindcasts(frame: TrainingFrame, unseen: Unseen | None, quantiles: ValueQ
 
     Args:
         frame: with at least one row.
-        unseen: None where no trees were fitted; then the model is left out.
+        unseen: None leaves the model out.
     """
     churn_days, value_days = (_longest(frame, name) for name in LEVELS)
     cells_frame = replace(frame, features=frame.features.select(list(RfmCells.columns)))
@@ -156,7 +159,7 @@ def run_hindcasts(frame: TrainingFrame, unseen: Unseen | None, quantiles: ValueQ
         by_predictor = {"formula": Said(formula.churn_probability, formula.expected_value)}
         if unseen is not None:
             levels = [level or came_out for level, came_out in zip((churn_level, value_level), shop.levels, strict=True)]
-            by_predictor = _by_trees(unseen, shop, levels[0], levels[1], quantiles, at) | by_predictor
+            by_predictor = _by_model(unseen, shop, levels[0], levels[1], quantiles, at) | by_predictor
         known = cells_frame.known_at(cutoff)
         if len(known):
             cells = RfmCells.fitted(known)
@@ -178,21 +181,26 @@ def run_hindcasts(frame: TrainingFrame, unseen: Unseen | None, quantiles: ValueQ
     return found
 
 
-def _by_trees(
+def _by_model(
     unseen: Unseen, shop: ShopAtDate, churn_level: Level, value_level: Level, quantiles: ValueQuantiles | None, at: NDArray[np.bool_]
 ) -> dict[str, Said]:
-    """The model, and what it stands on, both on these levels."""
+    """The model, and below it what trees stand on, both on these levels."""
     silence = unseen.offsets.silence[at] + churn_level.shift
     worth = np.exp(unseen.offsets.worth[at] + value_level.log_factor)
+    # The log odds of no order within the value horizon, from the level that came out to this one.
+    no_order = unseen.offsets.no_order[at] - shop.levels[1].shift + value_level.shift
+
+    def said(log_odds: Figures, value: Figures) -> Said:
+        order_probability = expit(-(no_order + log_odds - silence))
+        return Said(expit(log_odds), value, None if quantiles is None else quantiles.of(order_probability, value))
+
+    if unseen.churn_log_odds is None or unseen.value is None:
+        return {EXPECTATION: said(silence, worth)}
     log_odds = unseen.churn_log_odds[at]
     log_odds = log_odds + shift_to(log_odds, float(expit(silence).mean()))
     value = unseen.value[at]
     value = value * (float(worth.sum()) / total if (total := float(value.sum())) > 0 else 1.0)
-    # The log odds of no order within the value horizon, from the level that came out to this one, moved by what the trees move them by.
-    no_order = unseen.offsets.no_order[at] - shop.levels[1].shift + value_level.shift
-    order_probability = expit(-(no_order + log_odds - silence))
-    stated = None if quantiles is None else quantiles.of(order_probability, value)
-    return {MODEL: Said(expit(log_odds), value, stated), EXPECTATION: Said(expit(silence), worth)}
+    return {MODEL: said(log_odds, value), EXPECTATION: Said(expit(silence), worth)}
 
 
 def _foretold(frame: TrainingFrame, shop: ShopAtDate, name: str) -> Level | None:

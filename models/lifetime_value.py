@@ -19,15 +19,13 @@ import xgboost as xgb
 
 from models.boosting import Columns, Learner, Objective, margins
 from models.feature_matrix import Matrix
-from models.offsets import Offsets
+from models.offsets import Offsets, amounts_of
 from models.prediction import Figures
 from models.training_frame import TrainingFrame
 
 SEVERITY = Objective({"objective": "reg:gamma", "eval_metric": "gamma-nloglik"}, {})
 TWEEDIE = Objective({"objective": "reg:tweedie", "tweedie_variance_power": 1.5, "eval_metric": "tweedie-nloglik@1.5"}, {})
 FEWEST_SPENDERS = 50
-LARGEST_MARGIN = 35.0
-"""Logarithm of about `prediction.LARGEST_AMOUNT`."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class ValueModel:
         if self.anchor == 0:
             return self
         shape = replace(self, anchor=1.0)
-        return replace(self, anchor=_ratio(_amounts(offsets.value), shape.expected(matrix, columns, offsets, churn_log_odds)))
+        return replace(self, anchor=_ratio(amounts_of(offsets.value), shape.expected(matrix, columns, offsets, churn_log_odds)))
 
     def description(self) -> dict[str, Any]:
         return {"anchor": self.anchor}
@@ -86,14 +84,14 @@ def fit_value(
     unseen = _mean(severity, total, offsets, churn_log_odds)
     for cutoff in frame.churn_cutoffs:
         at = frame.is_at(cutoff)
-        unseen[at] *= _ratio(_amounts(offsets.value[at]), unseen[at])
+        unseen[at] *= _ratio(amounts_of(offsets.value[at]), unseen[at])
     return model, unseen
 
 
 def _mean(severity: Figures, total: Figures, offsets: Offsets, churn_log_odds: Figures) -> Figures:
     """The three members' mean, from the logarithms of what an order brings and of what comes in all."""
     orders = offsets.order_probability(churn_log_odds)
-    result: Figures = (orders * (_amounts(severity) + _amounts(offsets.value_if_any)) + _amounts(total)) / 3.0
+    result: Figures = (orders * (amounts_of(severity) + amounts_of(offsets.value_if_any)) + amounts_of(total)) / 3.0
     return result
 
 
@@ -101,8 +99,3 @@ def _ratio(wanted: Figures, given: Figures) -> float:
     """The factor that gives the total wanted; 1 where there is none to give it."""
     total = float(given.sum())
     return float(wanted.sum()) / total if total > 0 else 1.0
-
-
-def _amounts(logarithms: Figures) -> Figures:
-    amounts: Figures = np.exp(np.minimum(logarithms, LARGEST_MARGIN))
-    return amounts

@@ -15,6 +15,10 @@ COLUMNS = ("btyd_probability_alive", "btyd_mean_spend")
 """What members see of the buy-till-you-die models beside the offset, as columns of the matrix."""
 
 
+LARGEST_MARGIN = 35.0
+"""Logarithm of about `prediction.LARGEST_AMOUNT`."""
+
+
 @dataclass(frozen=True)
 class Offsets:
     """For n rows, each of shape (n,).
@@ -68,3 +72,8 @@ class Offsets:
         """The features of the rows with `COLUMNS` after them, shape (n, features + 2)."""
         seen = np.stack([self.alive, self.mean_spend], axis=1).astype(np.float32)
         return np.concatenate([encoding.matrix(rows), seen], axis=1)
+
+
+def amounts_of(logarithms: Figures) -> Figures:
+    amounts: Figures = np.exp(np.minimum(logarithms, LARGEST_MARGIN))
+    return amounts

@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models.expectation_model import ExpectationModel
+from models.ladder import Rung
 from models.storage import PROMOTED, Storage, open_storage
 from models.trained_model import TrainedModel
 from regulars.errors import ArtefactError, InputError, TryAgain
@@ -22,6 +24,11 @@ from regulars.home import Home
 from regulars.settings import HomeSettings
 
 FORMULA_VERSION = "formula-1"
+RULES_VERSION = "rules-1"
+UNTRAINED: Mapping[str, Rung] = {RULES_VERSION: "rules", FORMULA_VERSION: "formula"}
+"""The rungs that have no artefact, by the version that stands beside their scores."""
+
+Artefact = TrainedModel | ExpectationModel
 MANIFEST = "manifest.json"
 DECIDING_TRIES = 20
 WHAT_TO_DO = "The model was damaged or changed by hand and nothing was scored with it; train anew with `make train`"
@@ -47,11 +54,11 @@ class Serving(BaseModel):
         return (self.churn_horizon_days, self.value_horizon_days, self.currency) == wanted
 
     @property
-    def is_formula(self) -> bool:
-        return self.version == FORMULA_VERSION
+    def is_untrained(self) -> bool:
+        return self.version in UNTRAINED
 
 
-def save_model(home: Home, trained_as_of: date, model: TrainedModel, facts: Mapping[str, Any]) -> tuple[str, str]:
+def save_model(home: Home, trained_as_of: date, model: Artefact, facts: Mapping[str, Any]) -> tuple[str, str]:
     """Write the model's folder, whole or not at all; the version and the SHA-256 of its manifest.
 
     The version follows from the content: the same training gives the same one, and saving it again changes nothing.
@@ -69,7 +76,7 @@ def save_model(home: Home, trained_as_of: date, model: TrainedModel, facts: Mapp
     return version, _sha256(files[MANIFEST])
 
 
-def load_model(home: Home, serving: Serving) -> TrainedModel:
+def load_model(home: Home, serving: Serving) -> Artefact:
     """The trained model that serves.
 
     Raises:
@@ -78,7 +85,8 @@ def load_model(home: Home, serving: Serving) -> TrainedModel:
     with open_storage(home) as storage:
         manifest = json.loads(_checked(storage, f"{serving.version}/{MANIFEST}", str(serving.manifest_sha256)))
         files = {name: _checked(storage, f"{serving.version}/{name}", expected) for name, expected in manifest["files"].items()}
-    return TrainedModel.from_artefact(manifest["model"], files)
+    kind = ExpectationModel if manifest["model"].get("rung") == ExpectationModel.rung else TrainedModel
+    return kind.from_artefact(manifest["model"], files)
 
 
 def promoted_for(home: Home, as_of: date) -> Serving | None:

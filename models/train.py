@@ -1,4 +1,4 @@
-"""The weekly training: learn from past cutoffs, try the model against the baselines, and decide which model serves."""
+"""The weekly training: learn from past cutoffs, try the rungs of the ladder, and decide which one serves."""
 
 from __future__ import annotations
 
@@ -12,51 +12,53 @@ import pyarrow as pa
 import xgboost as xgb
 
 from models.arithmetic import on_one_thread
+from models.expectation_model import fit_expectation_model
 from models.hindcast import Hindcast, run_hindcasts
-from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, promoted_for, save_model
+from models.ladder import IN_WORDS, Bearing, Rung
+from models.promotion import Choice, chosen
+from models.registry import UNTRAINED, Serving, decide, decisions, load_model, promoted_for, save_model
+from models.serving import bearing_of
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
 from models.training_frame import TrainingFrame, read_features, read_training_frame
-from models.trial import MODEL, Trial, run_trial
+from models.trial import Incumbent, Trial, run_trial
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.run import Kind, Run, step
-from regulars.settings import HomeSettings
+from regulars.settings import HomeSettings, TrainingSettings
 from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, HINDCASTS, MODEL_EVALUATIONS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
 
 def train(home: Home, as_of: date, kind: Kind = "training") -> None:
-    """Train on what was known at `as_of` and promote the model if it is not worse than the baselines.
+    """Train on what was known at `as_of` and decide which rung of the ladder serves from then on.
 
-    A shop with too little to learn from is decided to be scored by the formula. Either way the decision, its reason and,
-    for a trained model, its evaluation are recorded; training again for the same as_of gives the same ones.
+    It is the highest that the data can bear and that is not worse than a lower one on past cutoffs, unless the serving model
+    is better. The decision, its reason and the evaluation are recorded; training again for the same as_of gives the same ones.
 
     Raises:
         InputError: the features or outcomes of the cutoffs have not been built.
     """
     with step(home, "train", kind, as_of) as run, on_one_thread():
-        frame, now, why_too_small = _read(run)
-        if why_too_small is not None:
-            run.summary = _decide(run, None, f"the formula scores: {why_too_small}")
+        frame, now, bearing = _read(run)
+        training = run.settings.prediction.training
+        if bearing.highest == "rules" or not len(frame):
+            run.summary = _decide_untrained(run, bearing.highest, [str(bearing.why_not_higher)])
             return
-        trial = run_trial(frame, run.settings.prediction.formula_lifespan_years)
-        shortcomings = trial.shortcomings(run.settings.prediction.training.promotion_tolerance)
-        model = fit_model(frame, as_of, now)
-        hindcasts = run_hindcasts(frame, model.unseen, model.quantiles, run.settings.prediction.formula_lifespan_years)
-        facts = _facts(run, frame, trial, shortcomings) | {
-            "hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts}
-        }
-        version, manifest_sha256 = save_model(home, as_of, model, facts)
-        _write_evaluation(home, version, trial, hindcasts)
-        quality = _in_words(trial)
-        if not shortcomings:
-            run.summary = _decide(run, (version, manifest_sha256), f"{version} promoted: {quality}")
-            return
-        serving = _still_serving(run)
-        kept = None if serving is None else (serving.version, str(serving.manifest_sha256))
-        what = "the formula scores" if serving is None else f"{serving.version} goes on"
-        run.summary = _decide(run, kept, f"{version} not promoted, {what}: {'; '.join(shortcomings)}")
+        incumbent = _incumbent(run)
+        trial = run_trial(frame, run.settings.prediction.formula_lifespan_years, bearing.rungs, incumbent)
+        choice = chosen(trial, bearing, incumbent, training.promotion_tolerance)
+        if choice.keeps_serving:
+            run.summary = _keep(run, choice)
+        elif choice.rung in ("blend", "buy_till_you_die"):
+            model = fit_model(frame, as_of, now) if choice.rung == "blend" else fit_expectation_model(frame, as_of)
+            hindcasts = run_hindcasts(frame, model.unseen, model.quantiles, run.settings.prediction.formula_lifespan_years)
+            facts = _facts(run, frame, trial, choice) | {"hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts}}
+            version, manifest_sha256 = save_model(home, as_of, model, facts)
+            _write_evaluation(home, version, trial, choice.rung, hindcasts)
+            run.summary = _decide(run, version, manifest_sha256, _in_words(version, trial, choice))
+        else:
+            run.summary = _decide_untrained(run, choice.rung, choice.reasons)
 
 
 def is_fresh(home: Home, as_of: date) -> bool:
@@ -72,8 +74,8 @@ def is_fresh(home: Home, as_of: date) -> bool:
     return (as_of - serving.trained_as_of).days < settings.prediction.training.retrain_after_days
 
 
-def _read(run: Run) -> tuple[TrainingFrame, pa.Table, str | None]:
-    """What there is to learn from, the features of as_of, and why it is too little, when it is."""
+def _read(run: Run) -> tuple[TrainingFrame, pa.Table, Bearing]:
+    """What there is to learn from, the features of as_of, and what they can bear."""
     prediction = run.settings.prediction
     with open_warehouse(run.home, role="scorer", read_only=True) as warehouse:
         cutoffs = training_cutoffs(prediction, run.as_of, first_event_date(warehouse, run.settings.shop.time_zone))
@@ -82,17 +84,26 @@ def _read(run: Run) -> tuple[TrainingFrame, pa.Table, str | None]:
         _require_built(warehouse, cutoffs, run.as_of)
         frame = read_training_frame(warehouse, cutoffs, run.as_of, *horizons, training.max_rows)
         now = read_features(warehouse, run.as_of, training.max_rows) if cutoffs else frame.features
+        bearing = bearing_of(warehouse, run.as_of)
     if not cutoffs:
         needed = training.min_history_days + min(*horizons, SHORTEST_WINDOW_DAYS)
-        return frame, now, f"{training.min_history_days} days of history and a window to learn from need {needed} days of orders"
+        words = f"{training.min_history_days} days of history and a window to learn from need {needed} days of orders"
+        return frame, now, bearing.below("buy_till_you_die", words)
+    if not len(frame):
+        return frame, now, bearing.below("buy_till_you_die", "no customer had ordered by any training cutoff")
+    return frame, now, _borne_by_blend(frame, bearing, training)
+
+
+def _borne_by_blend(frame: TrainingFrame, bearing: Bearing, training: TrainingSettings) -> Bearing:
+    """The bearing, below the blend where that has too few customers to learn from."""
     customers = len(np.unique(frame.customers))
     if customers < training.min_customers:
-        return frame, now, f"{customers} customers before the training cutoffs, {training.min_customers} are needed"
+        return bearing.below("blend", f"{customers:,} customers before the training cutoffs; the blend needs {training.min_customers:,}")
     for outcome, is_one in (("churned", frame.has_churned), ("ordered again", ~frame.has_churned)):
         count = len(np.unique(frame.customers[is_one]))
         if count < training.min_outcomes:
-            return frame, now, f"{count} customers who {outcome}, {training.min_outcomes} are needed"
-    return frame, now, None
+            return bearing.below("blend", f"{count:,} customers who {outcome}; the blend needs {training.min_outcomes:,}")
+    return bearing
 
 
 def _require_built(warehouse: Warehouse, cutoffs: Sequence[date], as_of: date) -> None:
@@ -114,7 +125,7 @@ def _dates(warehouse: Warehouse, table: Table) -> set[date]:
     return {day for (day,) in warehouse.rows(f"select distinct as_of_date from {table.qualified_name}")}
 
 
-def _facts(run: Run, frame: TrainingFrame, trial: Trial, shortcomings: list[str]) -> dict[str, Any]:
+def _facts(run: Run, frame: TrainingFrame, trial: Trial, choice: Choice) -> dict[str, Any]:
     prediction = run.settings.prediction
     return {
         "churn_horizon_days": prediction.churn_horizon_days,
@@ -138,7 +149,9 @@ def _facts(run: Run, frame: TrainingFrame, trial: Trial, shortcomings: list[str]
             for name, part in (("churn", trial.churn), ("value", trial.value))
             if part is not None
         },
-        "not_promoted_because": shortcomings,
+        "rung": choice.rung,
+        "nothing_higher_because": choice.reasons,
+        "against_serving": choice.against_serving,
         "libraries": {"xgboost": xgb.__version__, "numpy": np.__version__, "pyarrow": pa.__version__},
     }
 
@@ -151,18 +164,17 @@ def _plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, fl
     }
 
 
-def _write_evaluation(home: Home, version: str, trial: Trial, hindcasts: Sequence[Hindcast]) -> None:
+def _write_evaluation(home: Home, version: str, trial: Trial, rung: Rung, hindcasts: Sequence[Hindcast]) -> None:
     evaluations = [
         {"model_version": version, "as_of_date": part.cutoff, "predictor": predictor, "metric": metric, "value": value}
-        for part in (trial.churn, trial.value)
-        if part is not None
+        for part in trial.parts
         for predictor, metrics in part.metrics.items()
         for metric, value in metrics.items()
         if np.isfinite(value)
     ]
     bins = [
         {"model_version": version, "bin": number, "customers_count": count, "predicted": predicted, "actual": actual}
-        for number, count, predicted, actual in trial.bins
+        for number, count, predicted, actual in trial.bins(rung)
     ]
     with open_warehouse(home, role="scorer") as warehouse:
         warehouse.replace_slice(MODEL_EVALUATIONS, version, [pa.Table.from_pylist(evaluations)])
@@ -171,21 +183,37 @@ def _write_evaluation(home: Home, version: str, trial: Trial, hindcasts: Sequenc
         warehouse.replace_slice(HINDCASTS, version, [pa.concat_tables(rows)] if hindcasts else [])
 
 
-def _still_serving(run: Run) -> Serving | None:
-    """The trained model that an earlier training promoted and that can go on; None where the formula must."""
+def _incumbent(run: Run) -> Incumbent | None:
+    """The trained model that an earlier training promoted and that can go on; None where there is none."""
     try:
         earlier = [serving for serving in decisions(run.home) if serving.trained_as_of < run.as_of]
-        if not earlier or earlier[-1].is_formula or not earlier[-1].fits(run.settings):
+        if not earlier or earlier[-1].is_untrained or not earlier[-1].fits(run.settings):
             return None
-        load_model(run.home, earlier[-1])
+        serving = _first_of(earlier)
+        return Incumbent(load_model(run.home, serving), serving.version, serving.trained_as_of)
     except ArtefactError:
         return None
-    return earlier[-1]
 
 
-def _decide(run: Run, model: tuple[str, str] | None, why: str) -> str:
+def _first_of(earlier: Sequence[Serving]) -> Serving:
+    """The decision that first let the serving version serve: a model that went on has learned nothing since."""
+    return next(serving for serving in earlier if serving.version == earlier[-1].version)
+
+
+def _keep(run: Run, choice: Choice) -> str:
+    """Let the serving model go on."""
+    serving = [serving for serving in decisions(run.home) if serving.trained_as_of < run.as_of][-1]
+    return _decide(run, serving.version, serving.manifest_sha256, f"{serving.version} goes on: {'; '.join(_reasons(choice))}")
+
+
+def _decide_untrained(run: Run, rung: Rung, reasons: Sequence[str]) -> str:
+    version = next(version for version, one in UNTRAINED.items() if one == rung)
+    verb = "score" if rung == "rules" else "scores"
+    return _decide(run, version, None, f"{IN_WORDS[rung]} {verb}: {'; '.join(reasons)}")
+
+
+def _decide(run: Run, version: str, manifest_sha256: str | None, why: str) -> str:
     """Record which model serves from the run's as_of on; what to tell about it."""
-    version, manifest_sha256 = model if model is not None else (FORMULA_VERSION, None)
     prediction = run.settings.prediction
     serving = Serving(
         trained_as_of=run.as_of,
@@ -200,10 +228,16 @@ def _decide(run: Run, model: tuple[str, str] | None, why: str) -> str:
     return why if is_whole else f"{why}; promoted.json was damaged: put aside, earlier decisions are forgotten"
 
 
-def _in_words(trial: Trial) -> str:
-    churn = trial.churn.metrics
-    words = f"log loss {churn[MODEL]['log_loss']:.3f} (formula {churn['formula']['log_loss']:.3f}), AUC {churn[MODEL]['roc_auc']:.3f}"
-    if trial.value is None:
-        return words
-    value = trial.value.metrics
-    return f"{words}; Gini of the value {value[MODEL]['gini']:.3f} (formula {value['formula']['gini']:.3f})"
+def _in_words(version: str, trial: Trial, choice: Choice) -> str:
+    """What was promoted, how good it is beside the formula, and why nothing higher."""
+    churn, rung = trial.churn.metrics, choice.rung
+    words = f"{version} promoted: " if rung == "blend" else f"{IN_WORDS[rung]} scores, {version}: "
+    words += f"log loss {churn[rung]['log_loss']:.3f} (formula {churn['formula']['log_loss']:.3f}), AUC {churn[rung]['roc_auc']:.3f}"
+    if trial.value is not None:
+        value = trial.value.metrics
+        words += f"; Gini of the value {value[rung]['gini']:.3f} (formula {value['formula']['gini']:.3f})"
+    return "; ".join([words, *_reasons(choice)])
+
+
+def _reasons(choice: Choice) -> list[str]:
+    return [*choice.reasons, *([] if choice.against_serving is None else [choice.against_serving])]

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import Any
-
-import numpy as np
-from scipy.special import expit
+from typing import Any, ClassVar
 
 from models.arithmetic import on_one_thread
 from models.boosting import Columns, from_json, to_json
 from models.churn import ChurnModel, fit_churn
-from models.expectation import Expectation, Level, predicted_level
+from models.expectation import Expectation, Level
+from models.expectation_model import offsets_of, predicted_levels, prediction_of
 from models.feature_matrix import Feature, FeatureEncoding, Rows
 from models.hindcast import Unseen
+from models.ladder import Rung
 from models.lifetime_value import ValueModel, fit_value
 from models.line import Line
 from models.offsets import COLUMNS, Offsets
-from models.prediction import NEXT_ORDER_SHARES, Prediction
+from models.prediction import Prediction
 from models.training_frame import TrainingFrame
 from models.value_quantiles import ValueQuantiles, fit_quantiles
 
@@ -45,12 +44,10 @@ class TrainedModel:
     unseen: Unseen | None = field(default=None, repr=False, compare=False)
     """What the fit says of its own rows, each by trees that its customer was kept from; no part of the artefact."""
 
-    def predict(self, rows: Rows) -> Prediction:
-        """Predictions for rows of `customer_features`, each the same whatever rows stand beside it.
+    rung: ClassVar[Rung] = "blend"
 
-        The expected value is divided between those who order within the churn horizon and those who do not by what
-        buy-till-you-die expects of a customer who stays silent so long, scaled as the blend scales the customer's value.
-        """
+    def predict(self, rows: Rows) -> Prediction:
+        """Predictions for rows of `customer_features`, each the same whatever rows stand beside it."""
         with on_one_thread():
             return self._predict(rows)
 
@@ -60,18 +57,7 @@ class TrainedModel:
         matrix, columns = offsets.beside(self.encoding, rows), _columns(self.encoding)
         log_odds = self.churn.log_odds(matrix, columns, offsets)
         value = self.value.expected(matrix, columns, offsets, log_odds)
-        silent = value * expected.silent_value_ratio(self.churn_days, self.value_days)
-        order_probability = offsets.order_probability(log_odds)
-        return Prediction.of(
-            expit(log_odds),
-            silent + (value - silent) / np.maximum(expit(-log_odds), 1e-12),
-            silent,
-            expected_orders=order_probability * offsets.orders_if_any,
-            order_probability=order_probability,
-            days_to_order=np.stack([expected.days_to_order(share, self.value_days) for share in NEXT_ORDER_SHARES]),
-            value_days=self.value_days,
-            value_quantiles=None if self.quantiles is None else self.quantiles.of(order_probability, value),
-        )
+        return prediction_of(expected, offsets, log_odds, value, self.churn_days, self.value_days, self.quantiles)
 
     def files(self) -> dict[str, bytes]:
         """The boosters as JSON, by file name."""
@@ -82,6 +68,7 @@ class TrainedModel:
     def description(self) -> dict[str, Any]:
         """What is needed beside the files to predict, as plain JSON."""
         return {
+            "rung": self.rung,
             "features": [asdict(feature) for feature in self.encoding.features],
             "categories": {name: list(values) for name, values in self.encoding.categories.items()},
             "expectation": self.expectation.to_dict(),
@@ -134,41 +121,20 @@ def fit_model(
         levels: the levels of churn and of value; None to predict them from the cutoffs.
     """
     churn_days, value_days = churn_days or frame.churn_horizon_days, value_days or frame.value_horizon_days
-    shop, past = frame.shops[as_of], list(frame.shops.values())
-    churn_level, value_level = levels or (
-        predicted_level(((one, one.churn_level) for one in past), shop, churn_days),
-        predicted_level(((one, one.value_level) for one in past), shop, value_days),
-    )
+    shop = frame.shops[as_of]
+    churn_level, value_level = levels or predicted_levels(frame, as_of, churn_days, value_days)
     encoding = FeatureEncoding.learned_from(frame.features)
-    columns, offsets = _columns(encoding), _offsets_of(frame)
+    columns, offsets = _columns(encoding), offsets_of(frame)
     matrix = offsets.beside(encoding, frame.features)
     churn, churn_unseen = fit_churn(frame, matrix, columns, offsets)
     value, value_unseen = fit_value(frame, matrix, columns, offsets, churn_unseen)
     quantiles = fit_quantiles(frame, as_of, offsets.order_probability(churn_unseen), value_unseen)
-    unseen = Unseen(churn_unseen, value_unseen, offsets)
+    unseen = Unseen(offsets, churn_unseen, value_unseen)
     offsets = Offsets.of(shop.expectation.of(now), churn_days, churn_level, value_days, value_level)
     matrix = offsets.beside(encoding, now)
     churn = churn.anchored(matrix, columns, offsets)
     value = value.anchored(matrix, columns, offsets, churn.log_odds(matrix, columns, offsets))
     return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles, unseen)
-
-
-def _offsets_of(frame: TrainingFrame) -> Offsets:
-    """Each row's offsets by the models and the levels of its own cutoff."""
-    found = {field.name: np.zeros(len(frame)) for field in fields(Offsets)}
-    for cutoff in frame.churn_cutoffs:
-        at, shop = frame.is_at(cutoff), frame.shops[cutoff]
-        churn, value = shop.churn_level, shop.value_level
-        part = Offsets.of(
-            shop.expectation.of(frame.where(at).features),
-            churn.days if churn else frame.churn_horizon_days,
-            churn.level if churn else Level(),
-            value.days if value else frame.value_horizon_days,
-            value.level if value else Level(),
-        )
-        for name, values in found.items():
-            values[at] = getattr(part, name)
-    return Offsets(**found)
 
 
 def _columns(encoding: FeatureEncoding) -> Columns:

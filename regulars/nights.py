@@ -51,6 +51,7 @@ def open_night(warehouse: Warehouse, run: Run) -> datetime:
         "run_id": run.run_id,
         "config_hash": config_hash,
         "model_version": None,
+        "scored_because": None,
         "ledger_position": None,
         "contacts_known_until": None,
     }

@@ -65,16 +65,16 @@ class TrainingSettings(Settings):
     cutoff_step_days: int = Field(default=28, ge=1, le=365, description="Days between two cutoffs.")
     min_history_days: int = Field(default=56, ge=1, le=3650, description="Days of history that a cutoff needs before it.")
     max_rows: int = Field(default=100_000, ge=1_000, description="Customers times cutoffs above which whole customers are sampled.")
-    min_customers: int = Field(default=500, ge=1, description="Customers below which no model is trained; the formula scores.")
+    min_customers: int = Field(default=500, ge=1, description="Customers below which no blend is trained.")
     min_outcomes: int = Field(
-        default=100, ge=1, description="Customers of either outcome, churned or not, below which no model is trained."
+        default=100, ge=1, description="Customers of either outcome, churned or not, below which no blend is trained."
     )
     retrain_after_days: int = Field(default=7, ge=1, description="Age of the promoted model at which a night trains first.")
     promotion_tolerance: float = Field(
         default=0.02,
         ge=0.0,
         le=1.0,
-        description="How far behind the best baseline a model may be and still be promoted: share of its mean loss, or Gini.",
+        description="How far behind the best of what is simpler a rung may be and still serve: share of its mean loss, or Gini.",
     )
 
 

@@ -258,6 +258,7 @@ NIGHTS = Table(
         _required("run_id", "text", "Run that opened the night, the last one when it was run again."),
         _required("config_hash", "text", "SHA-256 over the home's configuration, which is kept in var/configurations/."),
         Column("model_version", "text", "Model that scored; null until scoring."),
+        Column("scored_because", "text", "Why that rung of the ladder scored, in words; null until scoring."),
         Column("ledger_position", "integer", "Last entry of the ledger when the night was planned; null until then."),
         Column(
             "contacts_known_until",
@@ -452,7 +453,7 @@ CUSTOMER_SCORES = Table(
         _required("expected_value", "double", "Expected net revenue over the value horizon."),
         _required("value_horizon_days", "integer", "The value horizon."),
         _required("value_at_risk", "double", "churn_probability × (expected value if they order within the churn horizon − if not)."),
-        Column("value_q50", "double", "Median of the net revenue over the value horizon; null where the formula scored."),
+        Column("value_q50", "double", "Median of the net revenue over the value horizon; null where too little is known to state it."),
         Column(
             "value_q80", "double", "Amount that the net revenue over the value horizon exceeds with a chance of 20 %; null as value_q50."
         ),
@@ -467,7 +468,7 @@ CUSTOMER_SCORES = Table(
         Column("next_order_until_date", "date", "Last day of the 80 % interval of that order; null as next_order_date."),
         _required("currency", "text", "Currency of the amounts."),
         _required("model_version", "text", "Model that scored."),
-        _required("scored_by", "text", "Rung that scored: formula or blend."),
+        _required("scored_by", "text", "Rung that scored: rules, formula, buy_till_you_die or blend."),
     ),
     ("customer_id", "as_of_date"),
     "scoring",
@@ -606,7 +607,7 @@ MODEL_EVALUATIONS = Table(
     (
         _required("model_version", "text", "Version that was trained."),
         _required("as_of_date", "date", "Cutoff whose outcomes were held out."),
-        _required("predictor", "text", "blend, or the baseline's name."),
+        _required("predictor", "text", "Rung of the ladder, rfm_cells, or serving for the model that served until then."),
         _required("metric", "text", "Metric, such as log_loss."),
         _required("value", "double", "Its value."),
     ),

@@ -12,9 +12,12 @@ from reporting.night import Night
 
 PREDICTORS = {
     "blend": "Our model",
-    "buy_till_you_die": "Buy till you die alone",
+    "our_model": "Our model",
+    "buy_till_you_die": "Buy-till-you-die",
     "formula": "Classical formula",
+    "rules": "Simple rules",
     "rfm_cells": "RFM groups",
+    "serving": "The model before",
 }
 LIFE_STAGES = {"new": "New within 90 days", "once": "One order, longer ago", "repeat": "2 to 4 orders", "loyal": "5 orders or more"}
 THIRDS = {"lowest": "Lowest-value third", "middle": "Middle third", "highest": "Highest-value third"}

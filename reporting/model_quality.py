@@ -16,7 +16,8 @@ from reporting.hindcasts import predictor_title
 from reporting.night import Night
 from reporting.numbers import count, percent, short_date
 
-MODEL = "blend"
+MODEL = "our_model"
+"""The rung that scored, whichever it was."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,14 @@ def load_evaluations(warehouse: Warehouse, night: Night) -> list[Evaluation]:
         with latest as (
             select metric, max(as_of_date) as cutoff from {MODEL_EVALUATIONS.qualified_name} where model_version = ? group by metric
         )
-        select evaluations.predictor, evaluations.metric, evaluations.value, latest.cutoff
+        select case when evaluations.predictor = ? then '{MODEL}' else evaluations.predictor end as predictor, evaluations.metric,
+            evaluations.value, latest.cutoff
         from {MODEL_EVALUATIONS.qualified_name} as evaluations
         inner join latest on evaluations.metric = latest.metric and evaluations.as_of_date = latest.cutoff
         where evaluations.model_version = ?
-        order by evaluations.metric, case when evaluations.predictor = '{MODEL}' then 0 else 1 end, evaluations.predictor
+        order by evaluations.metric, case when evaluations.predictor = ? then 0 else 1 end, evaluations.predictor
         """,
-        [night.model_version, night.model_version],
+        [night.model_version, night.scored_by, night.model_version, night.scored_by],
     )
     return [Evaluation(*row) for row in rows if isfinite(row[2])]
 
@@ -174,6 +176,6 @@ def _verdict(best: Evaluation) -> str:
 
 
 def _no_evaluation(night: Night) -> str:
-    if night.scored_by == "formula":
-        return "The shop has too few customers to train a model on; the classical formula scored, and is not evaluated."
+    if night.scored_by in ("rules", "formula"):
+        return f"The shop has too little to train a model on: {predictor_title(night.scored_by).lower()} scored, not evaluated."
     return f"The model {night.model_version} has no evaluation in the warehouse."

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from regulars.nights import known_until_of
 from regulars.settings import HomeSettings
-from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, GATES
+from regulars.tables import CUSTOMER_SCORES, GATE_RESULTS, GATES, NIGHTS
 from regulars.warehouse import Warehouse
 from reporting.numbers import Money
 
@@ -48,6 +48,7 @@ class Night:
     previous: date | None
     model_version: str | None
     scored_by: str | None
+    scored_because: str | None
     churn_horizon_days: int
     value_horizon_days: int
     gate: Gate
@@ -66,6 +67,7 @@ def load_night(warehouse: Warehouse, settings: HomeSettings, as_of: date) -> Nig
         """,
         [as_of],
     )[0]
+    because = warehouse.rows(f"select scored_because from {NIGHTS.qualified_name} where as_of_date = ?", [as_of])
     previous = warehouse.rows(f"select max(as_of_date) from {scores} where as_of_date < ?", [as_of])[0][0]
     return Night(
         shop=settings.shop.name,
@@ -76,6 +78,7 @@ def load_night(warehouse: Warehouse, settings: HomeSettings, as_of: date) -> Nig
         previous=previous,
         model_version=scored[0],
         scored_by=scored[1],
+        scored_because=because[0][0] if because else None,
         churn_horizon_days=scored[2] or settings.prediction.churn_horizon_days,
         value_horizon_days=scored[3] or settings.prediction.value_horizon_days,
         gate=_gate(warehouse, as_of),

@@ -23,16 +23,19 @@ NEXT_ORDER_COLUMNS = ("next_order_from_date", "next_order_date", "next_order_unt
 
 
 def score(home: Home, as_of: date, kind: Kind = "night") -> None:
-    """Replace the scores of `as_of` by those of the model promoted for it, or of the formula.
+    """Replace the scores of `as_of` by those of the rung that serves it.
 
     Raises:
         ArtefactError: the promoted model is damaged or does not fit the configuration; no score has changed then.
     """
     with step(home, "score", kind, as_of) as run:
-        scorer = scorer_for(home, as_of, run.settings)
         with open_warehouse(home, role="scorer") as warehouse:
+            scorer = scorer_for(home, warehouse, as_of, run.settings)
             count = write_scores(warehouse, run, scorer)
-            warehouse.execute(f"update {NIGHTS.qualified_name} set model_version = ? where as_of_date = ?", [scorer.model_version, as_of])
+            warehouse.execute(
+                f"update {NIGHTS.qualified_name} set model_version = ?, scored_because = ? where as_of_date = ?",
+                [scorer.model_version, scorer.why, as_of],
+            )
         run.summary = f"{count:,} customers by {scorer.scored_by} ({scorer.model_version}): {scorer.why}"
 
 

@@ -44,6 +44,7 @@ FENCED_READERS: dict[str, set[Role]] = {"private.customers": {"builder"}, "priva
 """Who reads a table there beside its writer. The activator reads dbt's private.stg_customers, and nothing else."""
 NOTES: dict[tuple[str, str], Role] = {
     ("control.nights", "model_version"): "scorer",
+    ("control.nights", "scored_because"): "scorer",
     ("control.nights", "config_hash"): "scorer",
     ("control.nights", "ledger_position"): "activator",
     ("control.nights", "contacts_known_until"): "activator",

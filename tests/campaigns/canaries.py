@@ -259,7 +259,7 @@ def killed(trial: Trial, shop: CanaryShop) -> None:
 def rebuild(shop: CanaryShop) -> None:
     with rebuilt_night(shop.home, AS_OF) as past:
         run, known = past.run, past.night
-        write_scores(past.warehouse, run, scorer_for(run.home, run.as_of, run.settings, known.model_version))
+        write_scores(past.warehouse, run, scorer_for(run.home, past.warehouse, run.as_of, run.settings, known.model_version))
         write_segments(past.warehouse, run, known.contacts_known_until)
         write_past_lists(past.warehouse, run, known.contacts_known_until)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from models.serving import Scorer, scorer_for
 from models.training_cutoffs import training_cutoffs, window_days
 from models.training_frame import TrainingFrame, read_features, read_training_frame
 from regulars.home import Home
@@ -156,6 +157,12 @@ def frame_of(home: Home, as_of: date = AS_OF) -> TrainingFrame:
         return read_training_frame(
             warehouse, cutoffs, as_of, prediction.churn_horizon_days, prediction.value_horizon_days, prediction.training.max_rows
         )
+
+
+def scorer_at(home: Home, as_of: date = AS_OF, version: str | None = None) -> Scorer:
+    """What scores a night."""
+    with open_warehouse(home, read_only=True) as warehouse:
+        return scorer_for(home, warehouse, as_of, HomeSettings(home), version)
 
 
 def now_of(home: Home, as_of: date = AS_OF) -> pa.Table:

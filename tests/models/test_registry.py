@@ -7,12 +7,10 @@ import pytest
 import xgboost as xgb
 
 from models.registry import decide, decisions, load_model, promoted_for, save_model
-from models.serving import scorer_for
 from models.train import is_fresh, train
 from regulars.errors import ArtefactError
 from regulars.home import Home
-from regulars.settings import HomeSettings
-from tests.models.synthetic_shop import AS_OF
+from tests.models.synthetic_shop import AS_OF, scorer_at
 
 FILES = ["manifest.json", "churn_on_offset.json", "churn_alone.json", "value_severity.json", "value_tweedie.json"]
 
@@ -38,7 +36,7 @@ def test_a_flipped_bit_is_refused_before_xgboost_sees_the_file(
     file = version_folder(own_trained_shop) / name
     flip(file, int(file.stat().st_size * share), 3)
     with pytest.raises(ArtefactError) as error:
-        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+        scorer_at(own_trained_shop)
     for expected in (str(file), "expected SHA-256", "found", "make train"):
         assert expected in str(error.value)
     assert error.value.exit_code == 2
@@ -56,7 +54,7 @@ def test_every_file_of_the_artefact_is_json_and_hashed(trained_shop: Home) -> No
 def test_a_missing_file_is_named(own_trained_shop: Home, name: str) -> None:
     (version_folder(own_trained_shop) / name).unlink()
     with pytest.raises(ArtefactError, match=f"{name}: the file is missing"):
-        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+        scorer_at(own_trained_shop)
 
 
 def test_any_flipped_bit_of_the_list_of_promoted_models_is_refused(own_trained_shop: Home) -> None:
@@ -71,14 +69,13 @@ def test_any_flipped_bit_of_the_list_of_promoted_models_is_refused(own_trained_s
 
 
 def test_a_training_mends_a_damaged_model_and_a_damaged_list(own_trained_shop: Home) -> None:
-    settings = HomeSettings(own_trained_shop)
-    before = scorer_for(own_trained_shop, AS_OF, settings).model_version
+    before = scorer_at(own_trained_shop).model_version
     flip(own_trained_shop.models / "promoted.json", 40, 0)
     flip(version_folder_named(own_trained_shop, before) / "churn_alone.json", 100, 0)
     with pytest.raises(ArtefactError):
         is_fresh(own_trained_shop, AS_OF)
     train(own_trained_shop, AS_OF)
-    assert scorer_for(own_trained_shop, AS_OF, settings).model_version == before
+    assert scorer_at(own_trained_shop).model_version == before
     assert (own_trained_shop.models / "promoted.damaged").exists()
 
 

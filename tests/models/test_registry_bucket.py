@@ -10,14 +10,13 @@ import pytest
 import yaml
 
 from models.registry import MANIFEST, Serving, decide, decisions, load_model, promoted_for, save_model
-from models.serving import scorer_for
 from models.storage import BucketStorage
 from models.trained_model import CHURN_FILES
 from regulars.errors import ArtefactError, ConfigurationError
 from regulars.home import Home
 from regulars.object_store import ObjectStore
 from regulars.settings import HomeSettings
-from tests.models.synthetic_shop import AS_OF
+from tests.models.synthetic_shop import AS_OF, scorer_at
 from tests.object_store import Bucket
 
 TREES = CHURN_FILES["alone"]
@@ -67,12 +66,12 @@ def test_a_model_changed_in_the_bucket_is_refused(moved_shop: Home, bucket: Buck
     whole = bucket.get(key)
     bucket.put(key, whole.replace(b"1", b"2", 1))
     with pytest.raises(ArtefactError, match=rf"s3://.*{TREES}: expected SHA-256"):
-        scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop))
+        scorer_at(moved_shop)
     bucket.client.delete_object(Bucket=bucket.name, Key=key)
     with pytest.raises(ArtefactError, match="missing"):
-        scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop))
+        scorer_at(moved_shop)
     bucket.put(key, whole)
-    assert scorer_for(moved_shop, AS_OF, HomeSettings(moved_shop)).scored_by == "blend"
+    assert scorer_at(moved_shop).scored_by == "blend"
 
 
 def test_a_model_is_saved_manifest_last(moved_shop: Home, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

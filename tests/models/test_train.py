@@ -9,17 +9,16 @@ import pytest
 
 from models import train as train_module
 from models.__main__ import main
-from models.registry import FORMULA_VERSION, decisions, promoted_for
-from models.serving import scorer_for
+from models.expectation_model import fit_expectation_model
+from models.ladder import RUNGS
+from models.registry import FORMULA_VERSION, RULES_VERSION, decisions, promoted_for
 from models.train import is_fresh, train
-from models.trial import MODEL, Trial, TrialPart
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
-from regulars.settings import HomeSettings
 from regulars.state import State
-from regulars.tables import CUSTOMER_OUTCOMES
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_OUTCOMES
 from regulars.warehouse import open_warehouse
-from tests.models.synthetic_shop import AS_OF, create, fill, land_first_order, write_configuration
+from tests.models.synthetic_shop import AS_OF, create, features_at, fill, frame_of, land_first_order, now_of, scorer_at, write_configuration
 
 
 def summary(home: Home) -> str:
@@ -45,7 +44,7 @@ def test_a_better_model_is_promoted_and_its_evaluation_recorded(trained_shop: Ho
     figures = {(predictor, metric): value for predictor, metric, value, _ in evaluations}
     assert figures["blend", "log_loss"] < min(figures["formula", "log_loss"], figures["rfm_cells", "log_loss"])
     assert figures["blend", "gini"] > figures["formula", "gini"]
-    assert {predictor for predictor, _ in figures} == {"blend", "formula", "rfm_cells"}
+    assert {predictor for predictor, _ in figures} == {*RUNGS, "rfm_cells"}
     assert max(day for *_, day in evaluations) == AS_OF - timedelta(days=84)
     assert bins == [(400, 10)]
 
@@ -57,100 +56,67 @@ def test_the_same_training_gives_the_same_version(own_trained_shop: Home) -> Non
     assert serving_version(own_trained_shop) == before
 
 
-def test_a_model_that_is_worse_is_not_promoted_and_the_serving_one_goes_on(own_trained_shop: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = serving_version(own_trained_shop)
-    later = AS_OF + timedelta(days=28)
-    fill(own_trained_shop, customers=300, as_of=later)
-    monkeypatch.setattr(Trial, "shortcomings", lambda *_: ["log loss 0.9 against 0.5 of formula"])
-    train(own_trained_shop, later)
-    assert serving_version(own_trained_shop, later) == before
-    assert serving_version(own_trained_shop, later - timedelta(days=1)) == before
-    assert "not promoted" in decisions(own_trained_shop)[-1].why
-    assert "log loss 0.9 against 0.5 of formula" in decisions(own_trained_shop)[-1].why
-    assert is_fresh(own_trained_shop, later + timedelta(days=6))
-
-
-def part(ours: np.ndarray, baseline: np.ndarray) -> TrialPart:
-    return TrialPart(
-        AS_OF, "later cutoff", {MODEL: {"gini": 0.5}, "formula": {"gini": 0.5}}, "log loss", {MODEL: ours, "formula": baseline}
-    )
-
-
-def test_a_model_falls_short_when_its_loss_is_larger_by_more_than_tolerance_and_chance() -> None:
-    rng = np.random.default_rng(1)
-    losses = rng.gamma(2.0, 0.25, 1000)
-    noise = rng.normal(0, 0.05, 1000)
-    assert part(losses + noise, losses).shortcoming(0.02) is None
-    assert part(losses * 1.01, losses).shortcoming(0.02) is None
-    found = part(losses * 1.1 + noise, losses).shortcoming(0.02)
-    assert found is not None
-    assert "log loss" in found
-    assert "of formula" in found
-
-
-def test_one_large_customer_does_not_keep_a_model_back() -> None:
-    baseline = np.full(1000, 10.0)
-    ours = np.full(1000, 8.0)
-    ours[0] = 1e6
-    assert ours.mean() > baseline.mean()
-    assert part(ours, baseline).shortcoming(0.02) is None
-
-
-def test_a_worse_ranking_of_the_value_is_a_shortcoming() -> None:
-    losses = np.ones(10)
-    value = TrialPart(
-        AS_OF, "later cutoff", {MODEL: {"gini": 0.4}, "formula": {"gini": 0.6}}, "squared error", {MODEL: losses, "formula": losses}
-    )
-    assert Trial(part(losses, losses), value, []).shortcomings(0.02) == ["Gini of the value 0.400 against 0.600 of a baseline"]
-    assert Trial(part(losses, losses), None, []).shortcomings(0.02) == []
-
-
-@pytest.mark.parametrize("metric", ["nan"])
-def test_metrics_that_are_not_defined_are_no_shortcoming(metric: str) -> None:
-    zeros, nothing = np.zeros(10), float(metric)
-    value = TrialPart(
-        AS_OF, "later cutoff", {MODEL: {"gini": nothing}, "formula": {"gini": nothing}}, "squared error", {MODEL: zeros, "formula": zeros}
-    )
-    assert Trial(part(zeros, zeros), value, []).shortcomings(0.02) == []
-
-
 @pytest.mark.parametrize(
-    ("customers", "training", "reason"),
+    ("customers", "training", "rung", "reason"),
     [
-        (60, {}, "60 customers before the training cutoffs, 100 are needed"),
-        (120, {"min_outcomes": 121}, "customers who churned, 121 are needed"),
+        (60, {}, "buy_till_you_die", "60 customers before the training cutoffs; the blend needs 100"),
+        (120, {"min_outcomes": 121}, "formula", "118 customers who churned; the blend needs 121"),
     ],
 )
-def test_a_shop_too_small_is_scored_by_the_formula_and_told_why(
-    tmp_path: Path, customers: int, training: dict[str, int], reason: str
+def test_a_shop_too_small_is_scored_by_a_lower_rung_and_told_why(
+    tmp_path: Path, customers: int, training: dict[str, int], rung: str, reason: str
 ) -> None:
     home = write_configuration(tmp_path, **training)
     fill(home, customers)
     train(home, AS_OF)
-    assert serving_version(home) == FORMULA_VERSION
     assert reason in summary(home)
-    scorer = scorer_for(home, AS_OF, HomeSettings(home))
-    assert (scorer.scored_by, scorer.model_version) == ("formula", "formula-1")
+    scorer = scorer_at(home)
+    assert (scorer.scored_by, scorer.model_version) == (rung, serving_version(home))
     assert reason in scorer.why
     assert is_fresh(home, AS_OF)
 
 
-def test_a_shop_whose_customers_all_churned_is_scored_by_the_formula(tmp_path: Path) -> None:
+def test_a_shop_whose_customers_all_churned_is_told_so(tmp_path: Path) -> None:
     home = write_configuration(tmp_path)
     fill(home, 150)
     with open_warehouse(home) as warehouse:
         warehouse.execute(f"update {CUSTOMER_OUTCOMES.qualified_name} set has_churned = true, net_revenue = 0, orders_count = 0")
     train(home, AS_OF)
-    assert serving_version(home) == FORMULA_VERSION
-    assert "0 customers who ordered again, 50 are needed" in summary(home)
+    assert "0 customers who ordered again; the blend needs 50" in summary(home)
+    scorer = scorer_at(home)
+    assert scorer.scored_by == "buy_till_you_die"
+    prediction = scorer.predictor.predict(now_of(home))
+    assert prediction.churn_probability.mean() > 0.98
+    assert prediction.expected_value.max() == 0
+
+
+def test_the_artefact_of_buy_till_you_die_predicts_exactly_as_it_does(tmp_path: Path) -> None:
+    home = write_configuration(tmp_path)
+    fill(home, 60)
+    train(home, AS_OF)
+    now, loaded = now_of(home), scorer_at(home).predictor
+    fitted = fit_expectation_model(frame_of(home), AS_OF)
+    assert loaded == fitted
+    assert np.array_equal(loaded.predict(now).expected_value, fitted.predict(now).expected_value)
 
 
 @pytest.mark.parametrize("first_order", [None, AS_OF - timedelta(days=111)])
-def test_a_shop_younger_than_history_and_horizon_is_scored_by_the_formula(tmp_path: Path, first_order: date | None) -> None:
+def test_a_shop_without_a_customer_is_scored_by_rules(tmp_path: Path, first_order: date | None) -> None:
     home = write_configuration(tmp_path)
     if first_order is not None:
         with open_warehouse(home) as warehouse:
             land_first_order(warehouse, first_order)
+    train(home, AS_OF)
+    assert serving_version(home) == RULES_VERSION
+    assert "rules score: 0 customers, none of them ordered on a second day" in summary(home)
+
+
+def test_a_shop_younger_than_history_and_horizon_is_scored_by_the_formula(tmp_path: Path) -> None:
+    home = write_configuration(tmp_path)
+    with open_warehouse(home) as warehouse:
+        land_first_order(warehouse, AS_OF - timedelta(days=111))
+        create(warehouse, CUSTOMER_FEATURES)
+        warehouse.append(CUSTOMER_FEATURES, features_at(AS_OF, 80))
     train(home, AS_OF)
     assert serving_version(home) == FORMULA_VERSION
     assert "need 112 days of orders" in summary(home)
@@ -167,10 +133,11 @@ def test_cutoffs_that_were_not_built_are_an_error_and_no_small_shop(tmp_path: Pa
 
 
 def test_a_past_night_is_not_scored_by_a_model_trained_later(trained_shop: Home) -> None:
-    settings = HomeSettings(trained_shop)
-    assert scorer_for(trained_shop, AS_OF, settings).scored_by == "blend"
-    assert scorer_for(trained_shop, AS_OF + timedelta(days=100), settings).scored_by == "blend"
-    assert scorer_for(trained_shop, AS_OF - timedelta(days=1), settings).scored_by == "formula"
+    assert scorer_at(trained_shop).scored_by == "blend"
+    assert scorer_at(trained_shop, AS_OF + timedelta(days=100)).scored_by == "blend"
+    with open_warehouse(trained_shop, read_only=True) as warehouse:
+        cutoff = warehouse.rows(f"select max(as_of_date) from {CUSTOMER_OUTCOMES.qualified_name}")[0][0]
+    assert scorer_at(trained_shop, cutoff).scored_by == "formula"
 
 
 def test_a_model_is_fresh_for_so_many_days_and_only_for_the_present_configuration(own_trained_shop: Home) -> None:
@@ -182,7 +149,7 @@ def test_a_model_is_fresh_for_so_many_days_and_only_for_the_present_configuratio
     file.write_text(file.read_text().replace("churn_horizon_days: 60", "churn_horizon_days: 45"))
     assert not is_fresh(own_trained_shop, AS_OF)
     with pytest.raises(ArtefactError, match="predicts churn over 60 days"):
-        scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
+        scorer_at(own_trained_shop)
 
 
 def test_no_outcome_that_became_known_later_is_learned_from(own_trained_shop: Home) -> None:
@@ -200,7 +167,6 @@ def test_no_outcome_that_became_known_later_is_learned_from(own_trained_shop: Ho
 
 def test_a_sample_holds_whole_customers(trained_shop: Home) -> None:
     from models.training_frame import read_training_frame
-    from tests.models.synthetic_shop import frame_of
 
     whole = frame_of(trained_shop)
     cutoffs = whole.churn_cutoffs
