@@ -13,7 +13,7 @@ import xgboost as xgb
 
 from models.arithmetic import on_one_thread
 from models.hindcast import Hindcast, run_hindcasts
-from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, promoted_for, save_model
+from models.registry import FORMULA_VERSION, Serving, decide, decisions, load_model, save_model
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
 from models.training_frame import TrainingFrame, read_features, read_training_frame
@@ -21,7 +21,6 @@ from models.trial import MODEL, Trial, run_trial
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.run import Kind, Run, step
-from regulars.settings import HomeSettings
 from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, HINDCASTS, MODEL_EVALUATIONS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
@@ -57,19 +56,6 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
         kept = None if serving is None else (serving.version, str(serving.manifest_sha256))
         what = "the formula scores" if serving is None else f"{serving.version} goes on"
         run.summary = _decide(run, kept, f"{version} not promoted, {what}: {'; '.join(shortcomings)}")
-
-
-def is_fresh(home: Home, as_of: date) -> bool:
-    """Whether a training decided, for the home's present horizons and currency, less than `retrain_after_days` before `as_of`.
-
-    Raises:
-        ArtefactError: the list of promoted models is damaged.
-    """
-    settings = HomeSettings(home)
-    serving = promoted_for(home, as_of)
-    if serving is None or not serving.fits(settings):
-        return False
-    return (as_of - serving.trained_as_of).days < settings.prediction.training.retrain_after_days
 
 
 def _read(run: Run) -> tuple[TrainingFrame, pa.Table, str | None]:

@@ -11,7 +11,8 @@ from models import train as train_module
 from models.__main__ import main
 from models.registry import FORMULA_VERSION, decisions, promoted_for
 from models.serving import scorer_for
-from models.train import is_fresh, train
+from models.train import train
+from models.training_need import why_training_is_due
 from models.trial import MODEL, Trial, TrialPart
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
@@ -67,7 +68,7 @@ def test_a_model_that_is_worse_is_not_promoted_and_the_serving_one_goes_on(own_t
     assert serving_version(own_trained_shop, later - timedelta(days=1)) == before
     assert "not promoted" in decisions(own_trained_shop)[-1].why
     assert "log loss 0.9 against 0.5 of formula" in decisions(own_trained_shop)[-1].why
-    assert is_fresh(own_trained_shop, later + timedelta(days=6))
+    assert why_training_is_due(own_trained_shop, later + timedelta(days=6)) is None
 
 
 def part(ours: np.ndarray, baseline: np.ndarray) -> TrialPart:
@@ -132,7 +133,7 @@ def test_a_shop_too_small_is_scored_by_the_formula_and_told_why(
     scorer = scorer_for(home, AS_OF, HomeSettings(home))
     assert (scorer.scored_by, scorer.model_version) == ("formula", "formula-1")
     assert reason in scorer.why
-    assert is_fresh(home, AS_OF)
+    assert why_training_is_due(home, AS_OF) is None
 
 
 def test_a_shop_whose_customers_all_churned_is_scored_by_the_formula(tmp_path: Path) -> None:
@@ -174,13 +175,13 @@ def test_a_past_night_is_not_scored_by_a_model_trained_later(trained_shop: Home)
 
 
 def test_a_model_is_fresh_for_so_many_days_and_only_for_the_present_configuration(own_trained_shop: Home) -> None:
-    assert is_fresh(own_trained_shop, AS_OF)
-    assert is_fresh(own_trained_shop, AS_OF + timedelta(days=6))
-    assert not is_fresh(own_trained_shop, AS_OF + timedelta(days=7))
-    assert not is_fresh(own_trained_shop, AS_OF - timedelta(days=1))
+    assert why_training_is_due(own_trained_shop, AS_OF) is None
+    assert why_training_is_due(own_trained_shop, AS_OF + timedelta(days=6)) is None
+    assert why_training_is_due(own_trained_shop, AS_OF + timedelta(days=7)) is not None
+    assert why_training_is_due(own_trained_shop, AS_OF - timedelta(days=1)) is not None
     file = own_trained_shop.config / "prediction.yml"
     file.write_text(file.read_text().replace("churn_horizon_days: 60", "churn_horizon_days: 45"))
-    assert not is_fresh(own_trained_shop, AS_OF)
+    assert why_training_is_due(own_trained_shop, AS_OF) is not None
     with pytest.raises(ArtefactError, match="predicts churn over 60 days"):
         scorer_for(own_trained_shop, AS_OF, HomeSettings(own_trained_shop))
 
