@@ -19,7 +19,7 @@ from regulars.home import Home
 from regulars.settings import HomeSettings
 from regulars.warehouse import Warehouse, open_warehouse
 from tests.quality.gate_shop import LONG_AGO, TONIGHT
-from tests.quality.turning_shop import CHURN_DAYS, FIRST_NIGHT, VALUE_DAYS, turning_shop
+from tests.turning_shop import CHURN_DAYS, FIRST_NIGHT, VALUE_DAYS, fill, turning_home
 
 NIGHTS = [FIRST_NIGHT + timedelta(days=CHURN_DAYS * number) for number in range(8)]
 TURN = NIGHTS[4]
@@ -67,7 +67,7 @@ def test_the_gate_of_the_scores_looks_back_and_stops_nobody(built_shop: Home) ->
 
 
 def test_a_shop_that_turns_warns_and_asks_for_a_training_once(tmp_path: Path) -> None:
-    home = turning_shop(tmp_path / "home", NIGHTS, TURN, factor=0.5)
+    home = fill(turning_home(tmp_path / "home"), NIGHTS, TURN, factor=0.5)
     decide_on(home, NIGHTS[-1] - timedelta(days=3))
     with open_warehouse(home) as warehouse:
         profiles = {night: looked_back(warehouse, home, night) for night in NIGHTS}
@@ -96,7 +96,7 @@ def test_a_shop_that_turns_warns_and_asks_for_a_training_once(tmp_path: Path) ->
 
 
 def test_a_shop_that_does_not_turn_is_left_in_peace(tmp_path: Path) -> None:
-    home = turning_shop(tmp_path / "home", NIGHTS, TURN, factor=1.0, customers=300)
+    home = fill(turning_home(tmp_path / "home"), NIGHTS, TURN, factor=1.0, customers=300)
     with open_warehouse(home) as warehouse:
         profiles = [looked_back(warehouse, home, night) for night in NIGHTS]
     assert {p.value("customer_scores", column, IS_BEYOND) for p in profiles for column in ("churn_probability", "expected_value")} == {
@@ -106,7 +106,7 @@ def test_a_shop_that_does_not_turn_is_left_in_peace(tmp_path: Path) -> None:
 
 
 def test_a_night_is_judged_by_its_own_horizon(tmp_path: Path) -> None:
-    home = turning_shop(tmp_path / "home", NIGHTS[:3], TURN, factor=1.0, customers=50)
+    home = fill(turning_home(tmp_path / "home"), NIGHTS[:3], TURN, factor=1.0, customers=50)
     with open_warehouse(home) as warehouse:
         warehouse.execute("update scores.customer_scores set churn_horizon_days = 100 where as_of_date = ?", [NIGHTS[1]])
         assert [night.as_of for night in judged_nights(warehouse, NIGHTS[2], "churn", CHURN_DAYS)] == [NIGHTS[0]]

@@ -19,12 +19,15 @@ FIRST_NIGHT = date(2024, 1, 1)
 AS_ORDERS = tables.Table("intermediate", "int_as_of_orders", "One row per order.", (), (), "dbt")
 
 
-def turning_shop(folder: Path, nights: Sequence[date], turn: date, factor: float, customers: int = 1_500, seed: int = 4) -> Home:
-    """Scores of every night, and for each the orders that it knows; from `turn` on customers order `factor` times as likely as was said."""
+def turning_home(folder: Path) -> Home:
     (folder / "config").mkdir(parents=True)
     (folder / "config" / "shop.yml").write_text("name: Turning\ntime_zone: Europe/London\ncurrency: EUR\n")
     (folder / "config" / "prediction.yml").write_text(f"churn_horizon_days: {CHURN_DAYS}\nvalue_horizon_days: {VALUE_DAYS}\n")
-    home = Home.at(folder)
+    return Home.at(folder)
+
+
+def fill(home: Home, nights: Sequence[date], turn: date, factor: float, customers: int = 1_500, seed: int = 4) -> Home:
+    """Scores of every night, and for each the orders that it knows; from `turn` on customers order `factor` times as likely as was said."""
     draw = np.random.default_rng(seed)
     ids = [f"c{number:05}" for number in range(customers)]
     order = 1 - draw.beta(2.0, 2.0, customers)
@@ -33,7 +36,7 @@ def turning_shop(folder: Path, nights: Sequence[date], turn: date, factor: float
     stretches = [nights[0] + timedelta(days=CHURN_DAYS * number) for number in range((nights[-1] - nights[0]).days // CHURN_DAYS + 1)]
     placed = [(day, draw.random(customers) < order * (factor if day >= turn else 1.0)) for day in stretches]
     with open_warehouse(home) as warehouse:
-        warehouse.execute("create schema intermediate")
+        warehouse.execute("create schema if not exists intermediate")
         columns = "as_of_date date, customer_id varchar, ordered_day bigint, net_revenue decimal(18, 4)"
         warehouse.execute(f"create table intermediate.int_as_of_orders ({columns})")
         warehouse.execute("create table intermediate.int_account_persons (account_id varchar, customer_id varchar)")
@@ -75,4 +78,5 @@ def _scores(night: date, ids: Sequence[str], churn: np.ndarray, value: np.ndarra
 
 def _orders(night: date, day: date, ids: Sequence[str], spend: np.ndarray) -> pa.Table:
     ordered_day = (day - date(1970, 1, 1)).days
-    return pa.table({"as_of_date": [night] * len(ids), "customer_id": ids, "ordered_day": [ordered_day] * len(ids), "net_revenue": spend})
+    amounts = pa.array(np.round(spend, 2)).cast(pa.decimal128(18, 4), safe=False)
+    return pa.table({"as_of_date": [night] * len(ids), "customer_id": ids, "ordered_day": [ordered_day] * len(ids), "net_revenue": amounts})
