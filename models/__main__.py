@@ -8,10 +8,12 @@ from datetime import date
 from pathlib import Path
 
 from models.backtest import backtest
-from models.train import is_fresh, train
+from models.train import train
 from models.training_cutoffs import cutoffs_of_home
+from models.training_need import why_training_is_due
 from regulars.command import as_of_argument, iso_date, run_command
 from regulars.home import Home
+from regulars.progress import say
 from regulars.run import is_past
 
 IS_FRESH = 1
@@ -39,10 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     actions = {
         "train": lambda home: train(home, chosen.as_of, chosen.kind),
         "cutoffs": lambda home: _show_cutoffs(home, chosen.as_of),
-        "needs-training": lambda home: needs.append(not is_past(home, chosen.as_of) and not is_fresh(home, chosen.as_of)),
+        "needs-training": lambda home: needs.append(_is_due(home, chosen.as_of)),
     }
     code = run_command(lambda: actions[chosen.verb](Home.from_environment()))
     return IS_FRESH if needs == [False] else code
+
+
+def _is_due(home: Home, as_of: date) -> bool:
+    why = None if is_past(home, as_of) else why_training_is_due(home, as_of)
+    if why is not None:
+        say(f"A training comes first: {why}")
+    return why is not None
 
 
 def _show_cutoffs(home: Home, as_of: date) -> None:

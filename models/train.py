@@ -16,7 +16,7 @@ from models.expectation_model import fit_expectation_model
 from models.hindcast import Hindcast, run_hindcasts
 from models.ladder import IN_WORDS, Bearing, Rung
 from models.promotion import Choice, chosen
-from models.registry import UNTRAINED, Serving, decide, decisions, load_model, promoted_for, save_model
+from models.registry import UNTRAINED, Serving, decide, decisions, load_model, save_model
 from models.serving import bearing_of
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
@@ -25,7 +25,7 @@ from models.trial import Incumbent, Trial, run_trial
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.run import Kind, Run, step
-from regulars.settings import HomeSettings, TrainingSettings
+from regulars.settings import TrainingSettings
 from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, HINDCASTS, MODEL_EVALUATIONS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
@@ -59,19 +59,6 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
             run.summary = _decide(run, version, manifest_sha256, _in_words(version, trial, choice))
         else:
             run.summary = _decide_untrained(run, choice.rung, choice.reasons)
-
-
-def is_fresh(home: Home, as_of: date) -> bool:
-    """Whether a training decided, for the home's present horizons and currency, less than `retrain_after_days` before `as_of`.
-
-    Raises:
-        ArtefactError: the list of promoted models is damaged.
-    """
-    settings = HomeSettings(home)
-    serving = promoted_for(home, as_of)
-    if serving is None or not serving.fits(settings):
-        return False
-    return (as_of - serving.trained_as_of).days < settings.prediction.training.retrain_after_days
 
 
 def _read(run: Run) -> tuple[TrainingFrame, pa.Table, Bearing]:

@@ -15,6 +15,7 @@ from quality.data_docs import write_data_docs
 from quality.feature_profile import TABLE as FEATURES
 from quality.feature_profile import measure_features, measure_spread
 from quality.feature_suite import feature_suite
+from quality.hindsight import measure_hindsight
 from quality.limits import GateLimits, load_limits
 from quality.profile import WHOLE_TABLE, Profile, load_histograms, load_profile, save_histograms, save_profile
 from quality.raw_profile import measure_raw
@@ -102,6 +103,7 @@ def judge_scores(warehouse: Warehouse, as_of: date, settings: HomeSettings, limi
     earlier = _profile_of(warehouse, "scores", before)
     tonight = measure_scores(warehouse, as_of, settings, before)
     tenths = measure_tenths(warehouse, tonight)
+    measure_hindsight(warehouse, tonight, settings, limits)
     features = Profile(as_of)
     count = warehouse.rows(f"select count(*) from features.{FEATURES} where as_of_date = ?", [as_of])[0][0]
     features.values[FEATURES, WHOLE_TABLE, "rows_count"] = float(count)

@@ -46,6 +46,12 @@ class GateLimits(Settings):
     drift_stop: float = Field(
         default=0.2, gt=0.0, description="PSI of a feature or score since the last good night above which a night stops."
     )
+    calibration_warn: float = Field(
+        default=1.3,
+        gt=1.0,
+        description="Factor by which, beyond chance, the orders or the revenue of a horizon that has passed may be off what was said "
+        "before a night warns and a training is due.",
+    )
 
 
 def load_limits(home: Home) -> GateLimits:

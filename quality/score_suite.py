@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from quality.column_statistics import violation
 from quality.drift import MONTH_DAYS, drift_rules
+from quality.hindsight import hindsight_rules
 from quality.limits import GateLimits
 from quality.movement import FEW, rows_rule
 from quality.profile import WHOLE_TABLE, Profile
@@ -33,7 +34,7 @@ def score_suite(
         rules += [*_movement(tonight, before, limits, names), *drift_rules(tonight, before, TABLE, names, "last_night", limits)]
     if evaluated is not None:
         rules += drift_rules(tonight, evaluated, TABLE, [TENTHS], "training", limits)
-    return rules
+    return [*rules, *hindsight_rules(tonight, limits)]
 
 
 def _rule(column: str, statistic: str, lower: float, upper: float, promise: str, *, is_acceptable: bool = False) -> Rule:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from regulars.segment import Segment
 from regulars.settings import HomeSettings
@@ -18,6 +18,7 @@ from reporting.figure import Absent, DataTable, Figure
 from reporting.gates import GateCounts, GateFigure, load_gate_counts, load_gate_figures
 from reporting.hindcast_charts import calibration_of, hindcast_figures
 from reporting.hindcasts import load_hindcasts
+from reporting.hindsight_page import HindsightPage
 from reporting.intake import Account, Exclusion, load_accounts, load_exclusions
 from reporting.model_quality import all_metrics, calibration, model_against_baselines
 from reporting.night import Night, load_night
@@ -87,11 +88,20 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
     )
 
 
-def render(page: Page) -> str:
+def render(page: Page, hindsight: HindsightPage) -> str:
     """The page as HTML; it asks nothing of the network and runs no script."""
+    return _template("report.html").render(page=page, hindsight=hindsight, night=page.night, money=page.night.money)
+
+
+def render_hindsight(page: HindsightPage) -> str:
+    """The page of hindsight as HTML; see `render`."""
+    return _template("hindsight.html").render(page=page, night=page.night)
+
+
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(str(TEMPLATE_FOLDER)), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.globals["numbers"] = numbers
     environment.tests["figure"] = lambda chart: isinstance(chart, Figure)
-    return environment.get_template("report.html").render(page=page, night=page.night, money=page.night.money)
+    return environment.get_template(name)

@@ -11,6 +11,7 @@ from reporting.charts.scale import Scale
 from reporting.numbers import short_date
 
 HEAD, FOOT, LEGEND_ROW = 28.0, 26.0, 19.0
+BETWEEN_LABELS = 14.0
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,12 @@ def timeline(
     for mark in (low, (low + top) / 2, top):
         canvas.line(left, up(mark), width, up(mark), "axis" if mark == low else "grid")
         canvas.text(left - 8, up(mark) + 4, text(mark), "tick", "end")
-    for limit, label in limits:
+    labelled: list[float] = []
+    for limit, label in sorted(limits, reverse=True):
         canvas.line(left, up(limit), width, up(limit), "dashed")
-        canvas.text(width - 4, up(limit) - 5, label, "note", "end")
+        if all(abs(up(limit) - other) >= BETWEEN_LABELS for other in labelled):
+            canvas.text(width - 4, up(limit) - 5, label, "note", "end")
+            labelled.append(up(limit))
     for number, one in enumerate(series):
         y = height + LEGEND_ROW * number + 10
         if one.is_line and len(one.points) > 1:

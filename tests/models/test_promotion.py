@@ -10,8 +10,9 @@ import pytest
 from models.ladder import Bearing, borne_by
 from models.promotion import chosen
 from models.registry import decide, decisions, load_model, promoted_for, save_model
-from models.train import is_fresh, train
+from models.train import train
 from models.trained_model import TrainedModel
+from models.training_need import why_training_is_due
 from models.trial import Incumbent, Trial, TrialPart
 from regulars.home import Home
 from regulars.tables import CUSTOMER_OUTCOMES
@@ -117,7 +118,7 @@ def test_a_spoiled_challenger_is_not_promoted_and_the_serving_model_goes_on(own_
     assert decision.version == serving.version
     assert "of the serving model on 2024-07-27, after all that it learned from" in decision.why
     assert promoted_for(own_trained_shop, LATER - timedelta(days=1)) == serving
-    assert is_fresh(own_trained_shop, LATER + timedelta(days=6))
+    assert why_training_is_due(own_trained_shop, LATER + timedelta(days=6)) is None
     assert scorer_at(own_trained_shop, LATER).model_version == serving.version
 
 

@@ -7,7 +7,8 @@ import pytest
 import xgboost as xgb
 
 from models.registry import decide, decisions, load_model, promoted_for, save_model
-from models.train import is_fresh, train
+from models.train import train
+from models.training_need import why_training_is_due
 from regulars.errors import ArtefactError
 from regulars.home import Home
 from tests.models.synthetic_shop import AS_OF, scorer_at
@@ -73,7 +74,7 @@ def test_a_training_mends_a_damaged_model_and_a_damaged_list(own_trained_shop: H
     flip(own_trained_shop.models / "promoted.json", 40, 0)
     flip(version_folder_named(own_trained_shop, before) / "churn_alone.json", 100, 0)
     with pytest.raises(ArtefactError):
-        is_fresh(own_trained_shop, AS_OF)
+        why_training_is_due(own_trained_shop, AS_OF)
     train(own_trained_shop, AS_OF)
     assert scorer_at(own_trained_shop).model_version == before
     assert (own_trained_shop.models / "promoted.damaged").exists()

@@ -12,7 +12,8 @@ from models.__main__ import main
 from models.expectation_model import fit_expectation_model
 from models.ladder import RUNGS
 from models.registry import FORMULA_VERSION, RULES_VERSION, decisions, promoted_for
-from models.train import is_fresh, train
+from models.train import train
+from models.training_need import why_training_is_due
 from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.state import State
@@ -73,7 +74,7 @@ def test_a_shop_too_small_is_scored_by_a_lower_rung_and_told_why(
     scorer = scorer_at(home)
     assert (scorer.scored_by, scorer.model_version) == (rung, serving_version(home))
     assert reason in scorer.why
-    assert is_fresh(home, AS_OF)
+    assert why_training_is_due(home, AS_OF) is None
 
 
 def test_a_shop_whose_customers_all_churned_is_told_so(tmp_path: Path) -> None:
@@ -141,13 +142,13 @@ def test_a_past_night_is_not_scored_by_a_model_trained_later(trained_shop: Home)
 
 
 def test_a_model_is_fresh_for_so_many_days_and_only_for_the_present_configuration(own_trained_shop: Home) -> None:
-    assert is_fresh(own_trained_shop, AS_OF)
-    assert is_fresh(own_trained_shop, AS_OF + timedelta(days=6))
-    assert not is_fresh(own_trained_shop, AS_OF + timedelta(days=7))
-    assert not is_fresh(own_trained_shop, AS_OF - timedelta(days=1))
+    assert why_training_is_due(own_trained_shop, AS_OF) is None
+    assert why_training_is_due(own_trained_shop, AS_OF + timedelta(days=6)) is None
+    assert why_training_is_due(own_trained_shop, AS_OF + timedelta(days=7)) is not None
+    assert why_training_is_due(own_trained_shop, AS_OF - timedelta(days=1)) is not None
     file = own_trained_shop.config / "prediction.yml"
     file.write_text(file.read_text().replace("churn_horizon_days: 60", "churn_horizon_days: 45"))
-    assert not is_fresh(own_trained_shop, AS_OF)
+    assert why_training_is_due(own_trained_shop, AS_OF) is not None
     with pytest.raises(ArtefactError, match="predicts churn over 60 days"):
         scorer_at(own_trained_shop)
 

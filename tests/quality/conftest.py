@@ -9,7 +9,7 @@ import pytest
 from quality.gate import check_features, check_raw, check_scores
 from regulars.home import Home
 from regulars.warehouse import Warehouse
-from tests.quality.gate_shop import TONIGHT, build_shop, nights_until, spoilable
+from tests.quality.gate_shop import LONG_AGO, TONIGHT, build_shop, nights_until, spoilable
 
 CUSTOMERS = 5_000
 
@@ -17,7 +17,7 @@ CUSTOMERS = 5_000
 @pytest.fixture(scope="session")
 def built_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """Three nights; the gates have let the first two pass."""
-    home = build_shop(tmp_path_factory.mktemp("shop"), CUSTOMERS, 3)
+    home = build_shop(tmp_path_factory.mktemp("shop"), CUSTOMERS, 3, LONG_AGO)
     for night in nights_until(TONIGHT, 3)[:2]:
         check_raw(home, night)
         check_features(home, night)

@@ -24,6 +24,8 @@ from scoring.score import score
 
 ROOT = Path(__file__).resolve().parents[2]
 TONIGHT = date(2025, 7, 1)
+LONG_AGO = TONIGHT - timedelta(days=90)
+"""A night whose churn horizon ends with tonight."""
 SPOILED = (
     "staging.stg_orders",
     "staging.stg_order_lines",
@@ -37,7 +39,7 @@ SPOILED = (
 JUDGES = {"raw": judge_raw, "features": judge_features, "scores": judge_scores}
 
 
-def build_shop(folder: Path, customers: int, nights: int) -> Home:
+def build_shop(folder: Path, customers: int, nights: int, *earlier: date) -> Home:
     """A home whose whole history was landed at once; each night knows what was known at its as_of, and is scored by the formula."""
     shutil.copytree(ROOT / "config", folder / "config")
     home = Home.at(folder)
@@ -45,7 +47,7 @@ def build_shop(folder: Path, customers: int, nights: int) -> Home:
     extract_source(home, "sample_shop", TONIGHT, "training")
     land_source(home, "sample_shop", TONIGHT, "training")
     build_staging(home, TONIGHT, "training")
-    days = nights_until(TONIGHT, nights)
+    days = [*earlier, *nights_until(TONIGHT, nights)]
     build_features(home, TONIGHT, "training", days)
     zone = HomeSettings(home).shop.time_zone
     with open_warehouse(home) as warehouse:

@@ -248,3 +248,7 @@ def _orders(warehouse: Warehouse, ids: list[str], draw: np.random.Generator) -> 
     )
     as_orders = tables.Table("intermediate", "int_as_of_orders", "One row per order.", (), (), "dbt")
     warehouse.append(as_orders, orders)
+    warehouse.execute(
+        "create table intermediate.int_account_persons as "
+        "select distinct customer_id as account_id, customer_id from scores.customer_scores"
+    )

@@ -12,7 +12,7 @@ from regulars.home import Home
 from regulars.settings import HomeSettings
 from regulars.warehouse import open_warehouse
 from reporting.numbers import NARROW_SPACE, Money, count
-from reporting.report import report_html, write_report
+from reporting.report import report_pages, write_report
 from tests.reporting.conftest import LAST_NIGHT, MODEL, TONIGHT, fill
 
 VOID = {"meta", "br", "img", "input", "hr", "link"}
@@ -64,13 +64,14 @@ def text_of(page: str) -> str:
 
 
 def html(home: Home, as_of: date = TONIGHT) -> str:
-    return report_html(home, HomeSettings(home), as_of)
+    return report_pages(home, HomeSettings(home), as_of)[0]
 
 
 def test_the_page_is_self_contained_and_well_formed(home: Home) -> None:
     page = html(home)
     parsed = outline(page)
-    assert parsed.fetched == []
+    assert parsed.fetched == ["a href"], "the page of hindsight beside it is led to, and nothing is fetched"
+    assert f'href="hindsight-{TONIGHT}.html"' in page
     assert len(set(parsed.ids)) == len(parsed.ids)
     assert "url(" not in page
     assert "@import" not in page
@@ -146,7 +147,7 @@ def test_files_are_written_whole_and_latest_is_the_latest_night(home: Home) -> N
     write_report(home, TONIGHT, "night")
     write_report(home, LAST_NIGHT, "night")
     files = sorted(path.name for path in home.reports.iterdir())
-    assert files == ["2025-06-30.html", "2025-07-01.html", "latest.html"]
+    assert files == ["2025-06-30.html", "2025-07-01.html", "hindsight-2025-06-30.html", "hindsight-2025-07-01.html", "latest.html"]
     assert (home.reports / "latest.html").read_bytes() == (home.reports / "2025-07-01.html").read_bytes()
     assert (home.reports / "latest.html").stat().st_mode & 0o077 == 0
 
