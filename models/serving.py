@@ -62,7 +62,7 @@ def scorer_for(home: Home, warehouse: Warehouse, as_of: date, settings: HomeSett
             f"{prediction.value_horizon_days} and {settings.shop.currency}. Train anew with `make train`"
         )
     model = load_model(home, serving)
-    return Scorer(model, serving.version, model.rung, f"trained {serving.trained_as_of}, {serving.why}")
+    return Scorer(model, serving.version, model.rung, serving.why)
 
 
 def bearing_of(warehouse: Warehouse, as_of: date) -> Bearing:

@@ -27,6 +27,9 @@ TRIAL_ROWS = 20_000
 """Rows that a trial learns from at most: it compares, and need not be as sharp as the model that serves."""
 
 FEWEST_OF_AN_OUTCOME = 30
+NEGLIGIBLE_LOG_LOSS = 0.005
+NEGLIGIBLE_SHARE, NEGLIGIBLE_AMOUNT = 0.01, 0.01
+"""Of the mean revenue, and of any currency."""
 ONE_SIDED_95 = 1.645
 
 HeldOut = Literal["later cutoff", "other customers"]
@@ -59,6 +62,7 @@ class TrialPart:
         metrics: by predictor, then by metric.
         loss: name of the loss whose mean over customers decides.
         losses: by predictor, each customer's loss, shape (customers,).
+        negligible: a difference between mean losses that is none, however surely it is there.
     """
 
     cutoff: date
@@ -66,6 +70,7 @@ class TrialPart:
     metrics: Mapping[str, Mapping[str, float]]
     loss: str
     losses: Mapping[str, Figures]
+    negligible: float
 
     def shortcoming(self, predictor: str, others: Iterable[str], tolerance: float) -> str | None:
         """In words, when the predictor's mean loss is above that of the best of the others by more than `tolerance` and than chance.
@@ -77,7 +82,7 @@ class TrialPart:
         if not present:
             return None
         best = min(present, key=lambda name: float(self.losses[name].mean()))
-        excess = self.losses[predictor] - (1.0 + tolerance) * self.losses[best]
+        excess = self.losses[predictor] - (1.0 + tolerance) * self.losses[best] - self.negligible
         error = float(excess.std()) / np.sqrt(len(excess))
         if float(excess.mean()) <= ONE_SIDED_95 * error:
             return None
@@ -141,6 +146,7 @@ def run_trial(frame: TrainingFrame, lifespan_years: float, rungs: Sequence[Rung]
         {name: churn_metrics(probability, has_churned) for name, probability in churn_by.items()},
         "log loss",
         {name: log_losses(probability, has_churned.astype(np.float64)) for name, probability in churn_by.items()},
+        NEGLIGIBLE_LOG_LOSS,
     )
     if value_cutoff is None:
         return Trial(churn, None, churn_by, has_churned)
@@ -161,6 +167,7 @@ def run_trial(frame: TrainingFrame, lifespan_years: float, rungs: Sequence[Rung]
         metrics,
         "squared error of the value",
         {name: (expected - revenue) ** 2 for name, expected in value_by.items()},
+        max(NEGLIGIBLE_SHARE * float(revenue.mean()), NEGLIGIBLE_AMOUNT) ** 2,
     )
     return Trial(churn, value, churn_by, has_churned)
 

@@ -142,7 +142,7 @@ def model_against_baselines(warehouse: Warehouse, night: Night) -> list[Figure |
 def _metric_figure(metric: Metric, evaluations: Sequence[Evaluation], night: Night) -> Figure:
     best = (max if metric.higher_is_better else min)(evaluations, key=lambda evaluation: evaluation.value)
     bars = [
-        Bar(predictor_title(e.predictor), e.value, metric.text(e.value, night), "fill-accent" if e.predictor == MODEL else "fill-soft")
+        Bar(_title(e.predictor), e.value, metric.text(e.value, night), "fill-accent" if e.predictor == MODEL else "fill-soft")
         for e in evaluations
     ]
     return figure(
@@ -163,7 +163,7 @@ def all_metrics(warehouse: Warehouse, night: Night) -> DataTable | None:
     predictors = sorted({e.predictor for e in evaluations}, key=lambda name: (name != MODEL, name))
     values = {(e.metric, e.predictor): e.value for e in evaluations}
     return DataTable(
-        ("Metric", *(predictor_title(name) for name in predictors)),
+        ("Metric", *(_title(name) for name in predictors)),
         [
             (metric.replace("_", " "), *(f"{values[metric, name]:,.4g}" if (metric, name) in values else "–" for name in predictors))
             for metric in sorted({e.metric for e in evaluations})
@@ -171,8 +171,13 @@ def all_metrics(warehouse: Warehouse, night: Night) -> DataTable | None:
     )
 
 
+def _title(predictor: str) -> str:
+    """The trial's blend is not our model where a lower rung scored."""
+    return {MODEL: "Our model", "blend": "Blend"}.get(predictor) or predictor_title(predictor)
+
+
 def _verdict(best: Evaluation) -> str:
-    return "our model is ahead" if best.predictor == MODEL else f"“{predictor_title(best.predictor)}” is ahead"
+    return "our model is ahead" if best.predictor == MODEL else f"“{_title(best.predictor)}” is ahead"
 
 
 def _no_evaluation(night: Night) -> str:

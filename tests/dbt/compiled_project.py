@@ -118,15 +118,15 @@ def on_postgres(server: PostgresServer, folder: Path) -> Iterator[tuple[OnPostgr
         yield engine, compiled(address, folder)
 
 
-def compiled(address: Mapping[str, str], folder: Path) -> CompiledProject:
-    """What dbt, in a process of its own, compiles for a warehouse at the address."""
+def compiled(address: Mapping[str, str], folder: Path, wanted: str = "customer_features") -> CompiledProject:
+    """What dbt, in a process of its own, compiles for a warehouse at the address: the model that is wanted and all before it."""
     environment = os.environ | {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DO_NOT_TRACK": "1"} | dict(address)
-    command = [sys.executable, "-m", "dbt.cli.main", "compile", "--quiet", "--select", "+customer_features"]
+    command = [sys.executable, "-m", "dbt.cli.main", "compile", "--quiet", "--select", f"+{wanted}"]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     nodes = json.loads((folder / "manifest.json").read_text())["nodes"].values()
-    return CompiledProject(models_for([SimpleNamespace(**node) for node in nodes if node["resource_type"] == "model"], "customer_features"))
+    return CompiledProject(models_for([SimpleNamespace(**node) for node in nodes if node["resource_type"] == "model"], wanted))
 
 
 class CompiledProject:

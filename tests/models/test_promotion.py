@@ -13,7 +13,7 @@ from models.registry import decide, decisions, load_model, promoted_for, save_mo
 from models.train import train
 from models.trained_model import TrainedModel
 from models.training_need import why_training_is_due
-from models.trial import Incumbent, Trial, TrialPart
+from models.trial import NEGLIGIBLE_LOG_LOSS, Incumbent, Trial, TrialPart
 from regulars.home import Home
 from regulars.tables import CUSTOMER_OUTCOMES
 from regulars.warehouse import open_warehouse
@@ -26,7 +26,7 @@ LATER = AS_OF + timedelta(days=140)
 
 def part(losses: Mapping[str, np.ndarray], gini: Mapping[str, float] | None = None) -> TrialPart:
     metrics = {name: {"gini": (gini or {}).get(name, 0.5)} for name in losses}
-    return TrialPart(AS_OF, "later cutoff", metrics, "log loss", losses)
+    return TrialPart(AS_OF, "later cutoff", metrics, "log loss", losses, 0.0)
 
 
 def trial(churn: TrialPart, value: TrialPart | None = None) -> Trial:
@@ -47,6 +47,12 @@ def test_a_model_falls_short_when_its_loss_is_larger_by_more_than_tolerance_and_
     assert words is not None
     assert "log loss" in words
     assert "of the formula" in words
+
+
+def test_a_difference_that_nobody_would_notice_is_none() -> None:
+    almost_sure = {"blend": np.full(100, 3e-3), "formula": np.full(100, 1e-3)}
+    assert part(almost_sure).shortcoming("blend", ["formula"], 0.02) is not None
+    assert replace(part(almost_sure), negligible=NEGLIGIBLE_LOG_LOSS).shortcoming("blend", ["formula"], 0.02) is None
 
 
 def test_one_large_customer_does_not_keep_a_model_back() -> None:
