@@ -26,7 +26,7 @@ EVIDENCE: tuple[tuple[str, str], ...] = (
                 then concat('cancelled an order placed ', days(as_of_day - cancelled_ordered_day), ' ago, and has not ordered since')
             when has_refund_on_last_order
                 then concat('something of the last order, ', days(days_since_last_order), ' ago, came back')
-            when days_since_last_refund <= days_since_last_order
+            when days_since_last_refund < days_since_last_order
                 then concat('was refunded ', days(days_since_last_refund), ' ago, and has not ordered since')
         end""",
     ),

@@ -57,7 +57,7 @@ FOR_RISK: dict[str, str] = EITHER | {
     "frequency": """case
         when orders_count = 1 and typical_orders_count > 1 then 'has ordered only once'
         when orders_count < typical_orders_count then concat('only ', orders(orders_count), ' in ', days(customer_age_days))
-        when orders_365d_count < typical_orders_365d_count and orders_365d_count < orders_count
+        when orders_365d_count between 1 and typical_orders_365d_count - 1 and orders_365d_count < orders_count
             then concat('of ', orders(orders_count), ', only ', number(orders_365d_count), ' in the last 365 days')
     end""",
     "trend": """case
