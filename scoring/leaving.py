@@ -124,7 +124,7 @@ def load_facts(warehouse: Warehouse, as_of: date, known_until: datetime) -> None
     )
 
 
-def shop_facts(warehouse: Warehouse, as_of: date) -> dict[str, object]:
+def shop_facts(warehouse: Warehouse, as_of: date) -> dict[str, pa.Scalar]:
     """What is asked of the shop: the first night, and what share of the orders had a discount, lately and before; null without orders."""
     share = "avg(case when ordered_day {} cast(? as bigint) then cast(case when is_discounted then 1 else 0 end as double precision) end)"
     recent, earlier = warehouse.rows(
@@ -133,10 +133,10 @@ def shop_facts(warehouse: Warehouse, as_of: date) -> dict[str, object]:
     )[0]
     first_night = warehouse.rows(f"select min(as_of_date) from {NIGHTS.qualified_name} where as_of_date <= ?", [as_of])[0][0]
     return {
-        "first_night": first_night,
-        "recent_discounted_share": None if recent is None else float(recent),
-        "earlier_discounted_share": None if earlier is None else float(earlier),
-        "as_of_day": day_number(as_of),
+        "first_night": pa.scalar(first_night, pa.date32()),
+        "recent_discounted_share": pa.scalar(recent, pa.float64()),
+        "earlier_discounted_share": pa.scalar(earlier, pa.float64()),
+        "as_of_day": pa.scalar(day_number(as_of), pa.int64()),
     }
 
 

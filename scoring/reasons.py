@@ -107,7 +107,7 @@ def _reasons(warehouse: Warehouse, run: Run, predictor: Predictor) -> Iterator[p
             [run.as_of, start, start + ROWS_PER_BATCH],
         ).combine_chunks()
         for name, value in of_shop.items():
-            rows = rows.append_column(name, _repeated(value, rows.num_rows))
+            rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
         yield reasons_of(rows, run.as_of, predictor, opposites, run.settings)
 
 
@@ -125,7 +125,7 @@ def reasons_of(rows: pa.Table, as_of: date, predictor: Predictor, opposites: Opp
     return pa.table(
         {
             "customer_id": rows["customer_id"],
-            "as_of_date": _repeated(as_of, rows.num_rows),
+            "as_of_date": pa.repeat(pa.scalar(as_of, pa.date32()), rows.num_rows),
             "is_at_risk": told.is_at_risk,
             **columns,
             **{name: leaving[name] for name in leaving.column_names},
@@ -164,8 +164,8 @@ def _in_context(rows: pa.Table, is_at_risk: NDArray[np.bool_], opposites: Opposi
     both = pa.concat_tables([opposites[False].features, opposites[True].features]).take(pa.array(is_at_risk.astype(np.int8)))
     context = {
         "is_at_risk": pa.array(is_at_risk),
-        "currency": _repeated(settings.shop.currency, rows.num_rows),
-        "churn_horizon_days": _repeated(settings.prediction.churn_horizon_days, rows.num_rows),
+        "currency": pa.repeat(settings.shop.currency, rows.num_rows),
+        "churn_horizon_days": pa.repeat(settings.prediction.churn_horizon_days, rows.num_rows),
         **{TYPICAL + name: both[name] for name in both.column_names},
     }
     if "row_number" not in rows.column_names:
@@ -173,9 +173,3 @@ def _in_context(rows: pa.Table, is_at_risk: NDArray[np.bool_], opposites: Opposi
     for name, values in context.items():
         rows = rows.append_column(name, values)
     return rows
-
-
-def _repeated(value: object, rows: int) -> pa.Array:
-    if value is None:
-        return pa.nulls(rows, pa.float64())
-    return pa.repeat(pa.scalar(value), rows)

@@ -270,6 +270,7 @@ QUIET: Row = {
 
 TYPES = {"cancelled_ordered_day": pa.int64(), "category_lifespan_days": pa.int64(), "last_played_on": pa.date32()}
 TYPES |= {"days_since_last_refund": pa.int64(), "first_night": pa.date32()}
+TYPES |= dict.fromkeys(("recent_discounted_share", "earlier_discounted_share"), pa.float64())
 
 
 @pytest.mark.parametrize(
@@ -310,6 +311,7 @@ TYPES |= {"days_since_last_refund": pa.int64(), "first_night": pa.date32()}
         ({"is_permitted": True, "first_night": date(2024, 6, 1), "last_played_on": date(2024, 7, 1)}, "not_known", None),
         ({"first_night": date(2024, 6, 1)}, "not_known", None),
         ({"is_permitted": True}, "not_known", None),
+        ({"first_night": None, "recent_discounted_share": None, "earlier_discounted_share": None}, "not_known", None),
     ],
 )
 def test_the_likely_reason_for_leaving_rests_on_evidence(facts: Row, reason: str | None, evidence: str | None) -> None:
