@@ -103,6 +103,7 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@nice -n 10 python -m tests.campaigns.ordinary_nights --nights 365
 	@REGULARS_ALL_ACCIDENTS=1 nice -n 10 pytest tests/activation/test_accidents.py
 	@python -m tests.campaigns.two_times --histories 200
+	@nice -n 10 python -m tests.campaigns.reasons
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from activation.comparison import Subject, compare
-from activation.desired import Desired
+from activation.desired import REASONS, Desired
 from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
 from activation.folder_exchange import former_name, switch_in
 from activation.memory import NO_MEMORY
@@ -49,6 +49,7 @@ COLUMNS: dict[str, str] = {
     "currency": _TEXT.format("currency"),
     "offer": _TEXT.format("offer"),
     "offer_valid_until": _PLAIN.format("offer_valid_until"),
+    **{name: _TEXT.format(name) for name in REASONS},
 }
 """Column of the file → SQL of its quoted cell. Texts are made safe for spreadsheets; numbers and dates cannot be formulas."""
 

@@ -1,9 +1,9 @@
 """One script by hand: the sample shop's files → features → predictions → lists, with nothing but DuckDB and the trained model.
 
 What a night is measured against. It knows this one shop: no other source, no second version of a row, no bad row, no history of
-what was known when, no gate, no guard, no ledger, and no second run; yesterday's lists are the only state that it reads. Of what
-a night has made it takes the trained model, whose own code predicts batch after batch, the key of the guests' pseudonyms and the
-salt of the control group, so that the two can be compared customer by customer.
+what was known when, no gate, no guard, no ledger, no reasons, and no second run; yesterday's lists are the only state that it reads.
+Of what a night has made it takes the trained model, whose own code predicts batch after batch, the key of the guests' pseudonyms and
+the salt of the control group, so that the two can be compared customer by customer.
 """
 
 from __future__ import annotations

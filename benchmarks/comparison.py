@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+from activation.desired import REASONS
 from regulars.errors import RegularsError
 from regulars.home import Home
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES
@@ -76,7 +77,7 @@ def differing_lists(ours: Path, bare: Path) -> dict[str, int]:
 
 
 def _cells(file: Path) -> str:
-    """An empty cell and a missing one are the same; columns go by name."""
+    """An empty cell and a missing one are the same; columns go by name. The script tells no reasons."""
     with file.open(encoding="utf-8") as lines:
-        names = lines.readline().strip().replace('"', "").split(",")
+        names = set(lines.readline().strip().replace('"', "").split(",")) - set(REASONS)
     return ", ".join(f"coalesce({name}, '') as {name}" for name in sorted(names))

@@ -53,13 +53,16 @@ def rebuild(as_of: str) -> None:
     from models.serving import scorer_for
     from regulars.rebuilds import rebuilt_night
     from scoring.match import write_segments
+    from scoring.reasons import write_reasons
     from scoring.score import write_scores
 
     get_current_context()["as_of"] = as_of
     with rebuilt_night(the_home(), date.fromisoformat(as_of)) as past:
         run, night = past.run, past.night
-        write_scores(past.warehouse, run, scorer_for(run.home, past.warehouse, run.as_of, run.settings, night.model_version))
+        scorer = scorer_for(run.home, past.warehouse, run.as_of, run.settings, night.model_version)
+        write_scores(past.warehouse, run, scorer)
         write_segments(past.warehouse, run, night.contacts_known_until)
+        write_reasons(past.warehouse, run, scorer)
         run.summary = write_past_lists(past.warehouse, run, night.contacts_known_until)
 
 

@@ -18,7 +18,7 @@ LATE_TRAINING: dict[str, Any] = {"retries": 12, "retry_delay": timedelta(minutes
 STAGED = ("intermediate.int_orders", "intermediate.int_refund_allocations")
 FEATURED = ("features.customer_features",)
 SCORED = ("scores.customer_scores",)
-MATCHED = ("segments.segment_matches", "segments.segment_memberships", "segments.plays")
+MATCHED = ("segments.segment_matches", "segments.segment_memberships", "segments.plays", "scores.customer_reasons")
 """Tables whose rows an asset's event counts."""
 
 AS_OF = Param(
@@ -203,7 +203,7 @@ def score(as_of: str, outlet_events: Any = None) -> None:
 @task(pool=WRITER_POOL, inlets=[FEATURES, SCORES], outlets=[SEGMENTS])
 @worth_retrying_or_final
 def match_segments(as_of: str, outlet_events: Any = None) -> None:
-    """Who fits which segment, who stands on which list, who is contacted tonight."""
+    """Who fits which segment, who stands on which list and why, who is contacted tonight."""
     from regulars.row_counts import rows_of
     from scoring.match import match
 

@@ -24,6 +24,7 @@ THREADS = 2
 TREES_A_ROUND = 4
 """Each sees its own sample of rows and columns, and a round is their mean: who stands in the top tenth of a small shop hung on the seed."""
 
+MAX_DEPTH = 3
 MOST_ROUNDS = 400
 ROUNDS_BETWEEN_EVALUATIONS = 5
 EVALUATIONS_WITHOUT_GAIN = 6
@@ -139,7 +140,7 @@ def _loss(booster: xgb.Booster, unseen: xgb.DMatrix) -> float:
 def _parameters(objective: Objective, columns: Columns, rows: int) -> dict[str, object]:
     return {
         "tree_method": "hist",
-        "max_depth": 3,
+        "max_depth": MAX_DEPTH,
         "eta": 0.1,
         "subsample": 0.8,
         "colsample_bytree": 0.6,

@@ -8,7 +8,7 @@ offset, the one member that can tell how things go on.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import xgboost as xgb
@@ -55,11 +55,13 @@ class ChurnModel:
     alone_shift: float = 0.0
     anchor: float = 0.0
 
+    members_count: ClassVar[int] = 3
+
     def log_odds(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> Figures:
         """Log odds of churn, shape (n,)."""
         on_offset = margins(self.on_offset, matrix, offsets.churn, columns)
         alone = margins(self.alone, matrix, np.zeros(len(matrix)), columns) + self.alone_shift
-        result: Figures = (on_offset + alone + self.line.log_odds(matrix, columns.names, offsets)) / 3.0 + self.anchor
+        result: Figures = (on_offset + alone + self.line.log_odds(matrix, columns.names, offsets)) / self.members_count + self.anchor
         return result
 
     def anchored(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> ChurnModel:
@@ -88,7 +90,7 @@ def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: O
     learner = Learner(matrix, frame.customers, columns)
     on_offset, alone = learner.fit(churned, offsets.churn, ON_OFFSET), learner.fit(churned, logit(share)[cutoff], ALONE)
     line = Line.fitted(matrix, columns.names, offsets, churned)
-    unseen = (on_offset.unseen + alone.unseen + line.log_odds(matrix, columns.names, offsets)) / 3.0
+    unseen = (on_offset.unseen + alone.unseen + line.log_odds(matrix, columns.names, offsets)) / ChurnModel.members_count
     for number in range(len(share)):
         at = cutoff == number
         unseen[at] += shift_to(unseen[at], float(expit(offsets.churn[at]).mean()))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
@@ -75,15 +76,38 @@ class Line:
         margin: Figures = offsets.churn + self.weights[0] + np.sum(x * np.array(self.weights[1:]), axis=1)
         return margin
 
+    def own_terms(self, matrix: Matrix, names: Sequence[str]) -> dict[str, Figures]:
+        """What each column of the matrix adds to the log odds up to a constant, each of shape (n,)."""
+        logarithms, once = _own_terms(matrix, names)
+        slopes = self._slopes
+        terms = {name: slope * logarithms[:, number] for number, (name, slope) in enumerate(zip(COLUMNS, slopes, strict=False))}
+        terms["repeat_order_days_count"] = terms["repeat_order_days_count"] + slopes[-1] * once
+        return terms
+
+    def offset_terms(self, offsets: Offsets) -> Figures:
+        """What buy-till-you-die adds to the log odds beside the offset, up to a constant, shape (n,)."""
+        alive, silence, worth = self._slopes[len(COLUMNS) : -1]
+        terms: Figures = alive * offsets.alive + silence * offsets.silence + worth * offsets.worth
+        return terms
+
+    @property
+    def _slopes(self) -> list[float]:
+        return [weight / deviation for weight, deviation in zip(self.weights[1:], self.deviations, strict=True)]
+
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Line:
         return cls(described["weights"], described["means"], described["deviations"])
 
 
 def _terms(matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
-    positions = [names.index(name) for name in COLUMNS]
-    amounts = np.maximum(np.nan_to_num(matrix[:, positions].astype(np.float64)), 0.0)
-    once = matrix[:, names.index("repeat_order_days_count")] == 0
-    terms = np.column_stack([np.log1p(amounts), offsets.alive, offsets.silence, offsets.worth, once])
+    logarithms, once = _own_terms(matrix, names)
+    terms = np.column_stack([logarithms, offsets.alive, offsets.silence, offsets.worth, once])
     # Row by row in memory: how a row is added up must not depend on how many there are.
     return np.ascontiguousarray(terms)
+
+
+def _own_terms(matrix: Matrix, names: Sequence[str]) -> tuple[Figures, NDArray[np.bool_]]:
+    """Logarithms of `COLUMNS`, shape (n, columns), and who has ordered on one day only."""
+    positions = [names.index(name) for name in COLUMNS]
+    amounts = np.maximum(np.nan_to_num(matrix[:, positions].astype(np.float64)), 0.0)
+    return np.log1p(amounts), matrix[:, names.index("repeat_order_days_count")] == 0

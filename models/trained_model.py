@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 from models.arithmetic import on_one_thread
 from models.boosting import Columns, from_json, to_json
 from models.churn import ChurnModel, fit_churn
-from models.expectation import Expectation, Level
+from models.expectation import Expectation, Expected, Level
 from models.expectation_model import offsets_of, predicted_levels, prediction_of
-from models.feature_matrix import Feature, FeatureEncoding, Rows
+from models.feature_matrix import Feature, FeatureEncoding, Matrix, Rows
 from models.hindcast import Unseen
 from models.ladder import Rung
 from models.lifetime_value import ValueModel, fit_value
 from models.line import Line
 from models.offsets import COLUMNS, Offsets
-from models.prediction import Prediction
+from models.prediction import Figures, Prediction
 from models.training_frame import TrainingFrame
 from models.value_quantiles import ValueQuantiles, fit_quantiles
 
@@ -51,10 +51,27 @@ class TrainedModel:
         with on_one_thread():
             return self._predict(rows)
 
+    def churn_log_odds(self, rows: Rows) -> Figures:
+        """Log odds of churn alone, shape (n,)."""
+        with on_one_thread():
+            return self.churn.log_odds(*self.seen(rows))
+
+    def offsets(self, rows: Rows) -> Offsets:
+        return self._offsets(self.expectation.of(rows))
+
+    def seen(self, rows: Rows) -> tuple[Matrix, Columns, Offsets]:
+        """What the members are shown of the rows."""
+        return self._seen(rows, self.offsets(rows))
+
+    def _offsets(self, expected: Expected) -> Offsets:
+        return Offsets.of(expected, self.churn_days, self.churn_level, self.value_days, self.value_level)
+
+    def _seen(self, rows: Rows, offsets: Offsets) -> tuple[Matrix, Columns, Offsets]:
+        return offsets.beside(self.encoding, rows), _columns(self.encoding), offsets
+
     def _predict(self, rows: Rows) -> Prediction:
         expected = self.expectation.of(rows)
-        offsets = Offsets.of(expected, self.churn_days, self.churn_level, self.value_days, self.value_level)
-        matrix, columns = offsets.beside(self.encoding, rows), _columns(self.encoding)
+        matrix, columns, offsets = self._seen(rows, self._offsets(expected))
         log_odds = self.churn.log_odds(matrix, columns, offsets)
         value = self.value.expected(matrix, columns, offsets, log_odds)
         return prediction_of(expected, offsets, log_odds, value, self.churn_days, self.value_days, self.quantiles)

@@ -506,6 +506,32 @@ SEGMENT_MEMBERSHIPS = Table(
     slice_by="as_of_date",
 )
 
+CUSTOMER_REASONS = Table(
+    "scores",
+    "customer_reasons",
+    "One row per customer per as_of_date on which some list shows the customer.",
+    (
+        _required("customer_id", "text", "The person."),
+        _required("as_of_date", "date", "The night."),
+        _required("is_at_risk", "boolean", "churn_probability is at least a half: reasons tell why; else what speaks for the customer."),
+        Column("reason_1", "text", "The weightiest reason in words, with the customer's figures; null where none can be told."),
+        Column("reason_2", "text", "The next one; null as reason_1."),
+        Column("reason_3", "text", "The third; null as reason_1."),
+        Column("concept_1", "text", "What reason_1 speaks of, such as silence."),
+        Column("concept_2", "text", "What reason_2 speaks of."),
+        Column("concept_3", "text", "What reason_3 speaks of."),
+        Column(
+            "likely_reason_for_leaving",
+            "text",
+            "A hypothesis: dissatisfied, gone_to_competitor, no_longer_needs_it, feels_uncared_for or not_known; null when not at risk.",
+        ),
+        Column("leaving_evidence", "text", "What it rests on, in words; null when not at risk."),
+    ),
+    ("customer_id", "as_of_date"),
+    "scoring",
+    slice_by="as_of_date",
+)
+
 PLAYS = Table(
     "segments",
     "plays",

@@ -23,6 +23,7 @@ from reporting.intake import Account, Exclusion, load_accounts, load_exclusions
 from reporting.model_quality import all_metrics, calibration, model_against_baselines
 from reporting.night import Night, load_night
 from reporting.orders import cohort_retention, weekly_orders
+from reporting.reasons import leaving_reasons, told_reasons
 from reporting.segments import SegmentFigures, load_segment_figures, previous_lists, segment_movement, value_at_risk_by_segment
 from reporting.sending import Sync, load_syncs, nothing_changed
 
@@ -37,6 +38,7 @@ class Page:
     segments: Sequence[SegmentFigures]
     lists_before: date | None
     segment_charts: Sequence[Figure | Absent]
+    reason_charts: Sequence[Figure | Absent]
     customer_charts: Sequence[Figure | Absent]
     order_charts: Sequence[Figure | Absent]
     cohorts: Figure | Absent
@@ -69,6 +71,7 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
         segments=segments,
         lists_before=lists_before,
         segment_charts=[segment_movement(segments, lists_before), value_at_risk_by_segment(segments, night)],
+        reason_charts=[told_reasons(warehouse, as_of), leaving_reasons(warehouse, as_of)],
         customer_charts=[churn_distribution(warehouse, night), value_concentration(warehouse, night)],
         order_charts=weekly_orders(warehouse, night),
         cohorts=cohort_retention(warehouse, night),

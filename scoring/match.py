@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from models.serving import scorer_for
 from regulars.contact_permission import PRESENT, load_contact_permissions
 from regulars.home import Home
 from regulars.nights import note_configuration
 from regulars.run import Kind, Run, step
 from regulars.segment import Segment, load_segments
+from regulars.tables import CUSTOMER_SCORES
 from regulars.warehouse import Warehouse, open_warehouse
 from scoring.arbitrate import write_plays
 from scoring.catalogue import load_catalogue
 from scoring.control import load_control_arms
+from scoring.reasons import write_reasons
 
 
 def match(home: Home, as_of: date, kind: Kind = "night") -> None:
-    """Write segment_matches, segment_memberships and plays of the as_of, replacing what stands there.
+    """Write segment_matches, segment_memberships, plays and customer_reasons of the as_of, replacing what stands there.
 
     Raises:
         ConfigurationError: the segment catalogue is at fault.
+        ArtefactError: the model that scored is damaged.
     """
     with step(home, "match segments", kind, as_of) as run, open_warehouse(home, role="scorer") as warehouse, warehouse.transaction():
         run.summary = write_segments(warehouse, run)
+        if (version := _model_version(warehouse, as_of)) is not None:
+            told = write_reasons(warehouse, run, scorer_for(home, warehouse, as_of, run.settings, version))
+            run.summary += f", reasons for {told:,} customers"
         note_configuration(warehouse, run)
 
 
@@ -37,6 +44,14 @@ def write_segments(warehouse: Warehouse, run: Run, contacts_known_until: datetim
     plays = write_plays(warehouse, as_of)
     members = warehouse.rows("select count(*) from segments.segment_memberships where as_of_date = ?", [as_of])[0][0]
     return f"{members:,} memberships in {len(segments)} segments, {plays:,} plays"
+
+
+def _model_version(warehouse: Warehouse, as_of: date) -> str | None:
+    """Of the model that scored the as_of; None when nobody was scored."""
+    version: str | None = warehouse.rows(f"select max(model_version) from {CUSTOMER_SCORES.qualified_name} where as_of_date = ?", [as_of])[
+        0
+    ][0]
+    return version
 
 
 def _write_matches(warehouse: Warehouse, segments: list[Segment], as_of: date) -> None:

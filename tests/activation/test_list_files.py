@@ -20,6 +20,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activation import folder_exchange
+from activation.desired import REASONS
 from activation.destination import SegmentList
 from activation.list_files import COLUMNS, read_lists, write_lists
 from activation.sync import plan_destination, push_destination
@@ -34,6 +35,7 @@ ROWS = pa.schema(
         *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk")),
         *((name, pa.string()) for name in ("currency", "offer")),
         ("offer_valid_until", pa.date32()),
+        *((name, pa.string()) for name in REASONS),
     ]
 )
 LIVE = set("=+-@\t\r\n＝＋－＠")

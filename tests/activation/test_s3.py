@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
 
+from activation.desired import REASONS
 from activation.destination import Changes, SegmentList, load_destination
 from activation.list_files import COLUMNS
 from activation.sync import plan_destination, push_destination
@@ -33,6 +34,7 @@ ROWS = pa.schema(
         *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk")),
         *((name, pa.string()) for name in ("currency", "offer")),
         ("offer_valid_until", pa.date32()),
+        *((name, pa.string()) for name in REASONS),
     ]
 )
 LISTS = (SegmentList("loyal", "Loyal customers", "email"),)

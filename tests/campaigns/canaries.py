@@ -42,6 +42,7 @@ from regulars.state import State
 from regulars.warehouse import open_warehouse
 from regulars.warehouse.duckdb import DuckDBWarehouse, EngineError
 from scoring.match import write_segments
+from scoring.reasons import write_reasons
 from scoring.score import write_scores
 from tests import object_store
 from tests.campaigns.night_process import steps
@@ -259,8 +260,10 @@ def killed(trial: Trial, shop: CanaryShop) -> None:
 def rebuild(shop: CanaryShop) -> None:
     with rebuilt_night(shop.home, AS_OF) as past:
         run, known = past.run, past.night
-        write_scores(past.warehouse, run, scorer_for(run.home, past.warehouse, run.as_of, run.settings, known.model_version))
+        scorer = scorer_for(run.home, past.warehouse, run.as_of, run.settings, known.model_version)
+        write_scores(past.warehouse, run, scorer)
         write_segments(past.warehouse, run, known.contacts_known_until)
+        write_reasons(past.warehouse, run, scorer)
         write_past_lists(past.warehouse, run, known.contacts_known_until)
 
 

@@ -68,6 +68,7 @@ def fill(home: Home, customers: int = 3_000, seed: int = 5) -> None:
             )
             _scores(warehouse, ids, night, draw)
         lists = _lists(warehouse, ids, draw)
+        _reasons(warehouse, sorted({member for (night, _), members in lists.items() if night == TONIGHT for member in members}))
         _syncs(warehouse, lists)
         _accounts(warehouse)
         _model(warehouse)
@@ -130,6 +131,26 @@ def _lists(warehouse: Warehouse, ids: list[str], draw: np.random.Generator) -> M
             contact_permission=[permission[member] for member in ordered],
         )
     return lists
+
+
+def _reasons(warehouse: Warehouse, members: list[str]) -> None:
+    """Every second one is at risk, of whom silence is told always, and frequency and why they leave of every third."""
+    is_at_risk = [number % 2 == 0 for number in range(len(members))]
+    is_third = [number % 6 == 0 for number in range(len(members))]
+    _append(
+        warehouse,
+        tables.CUSTOMER_REASONS,
+        customer_id=members,
+        as_of_date=[TONIGHT] * len(members),
+        is_at_risk=is_at_risk,
+        reason_1=["last ordered 71 days ago"] * len(members),
+        concept_1=["silence"] * len(members),
+        reason_2=["has ordered only once" if third else None for third in is_third],
+        concept_2=["frequency" if third else None for third in is_third],
+        likely_reason_for_leaving=[
+            None if not risk else "dissatisfied" if third else "not_known" for risk, third in zip(is_at_risk, is_third, strict=True)
+        ],
+    )
 
 
 def _syncs(warehouse: Warehouse, lists: Mapping[tuple[date, str], set[str]]) -> None:

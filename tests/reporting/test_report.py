@@ -11,7 +11,9 @@ import pytest
 from regulars.home import Home
 from regulars.settings import HomeSettings
 from regulars.warehouse import open_warehouse
+from reporting.figure import Absent, Figure
 from reporting.numbers import NARROW_SPACE, Money, count
+from reporting.reasons import LEAVING, leaving_reasons, told_reasons
 from reporting.report import report_pages, write_report
 from tests.reporting.conftest import LAST_NIGHT, MODEL, TONIGHT, fill
 
@@ -216,3 +218,18 @@ def test_each_metric_is_taken_from_its_own_latest_cutoff(home: Home) -> None:
     text = text_of(html(home))
     assert "Measured from 26 Jun 2024 on." in text
     assert "Measured from 26 Mar 2025 on." in text
+
+
+def test_reasons_are_counted_of_customers_at_risk(home: Home) -> None:
+    with open_warehouse(home, read_only=True) as warehouse:
+        at_risk = warehouse.rows("select count(*) from scores.customer_reasons where is_at_risk")[0][0]
+        told, leaving = told_reasons(warehouse, TONIGHT), leaving_reasons(warehouse, TONIGHT)
+        nobody = told_reasons(warehouse, LAST_NIGHT), leaving_reasons(warehouse, LAST_NIGHT)
+    assert isinstance(told, Figure)
+    assert isinstance(leaving, Figure)
+    third = -(-at_risk // 3)
+    assert [row[:2] for row in told.table.rows] == [("How long they are silent", count(at_risk)), ("How often they ordered", count(third))]
+    found = {row[0]: row[1] for row in leaving.table.rows}
+    assert found == dict.fromkeys(LEAVING.values(), "0") | {"Dissatisfied": count(third), "Not known": count(at_risk - third)}
+    assert "33" in leaving.title
+    assert all(isinstance(one, Absent) for one in nobody)

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 
+from models.registry import FORMULA_VERSION
 from regulars.home import Home
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 from regulars.warehouse.duckdb import COLUMN_TYPES
 from scoring.match import match
+from tests.scoring.fact_tables import create_facts
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_NIGHT = date(2025, 6, 1)
@@ -42,6 +44,7 @@ class Shop:
                 "create table intermediate.int_account_person_periods"
                 " (account_id varchar, customer_id varchar, known_at timestamp, superseded_at timestamp)"
             )
+            create_facts(warehouse)
 
     def segment(self, name: str, **keys: Any) -> None:
         file = self.home.config / "segments" / f"{name}.yml"
@@ -63,7 +66,8 @@ class Shop:
             for table in (CUSTOMER_FEATURES, CUSTOMER_SCORES):
                 warehouse.execute(f"delete from {table.qualified_name} where as_of_date = ?", [as_of])
                 for name, values in customers.items():
-                    _insert(warehouse, table, customer_id=name, as_of_date=as_of, **({"days_since_last_order": 1000} | values))
+                    of_night = {"days_since_last_order": 1000, "model_version": FORMULA_VERSION, "as_of_date": as_of}
+                    _insert(warehouse, table, customer_id=name, **(of_night | values))
         match(self.home, as_of)
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

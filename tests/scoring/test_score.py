@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from models.train import train
 from regulars.errors import ArtefactError
 from regulars.home import Home
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
@@ -15,7 +14,7 @@ from regulars.warehouse import open_warehouse
 from scoring import score as score_module
 from scoring.__main__ import main
 from scoring.score import score
-from tests.models.synthetic_shop import AS_OF, VALUE_DAYS, create, features_at, fill, write_configuration
+from tests.models.synthetic_shop import AS_OF, VALUE_DAYS, create, features_at, write_configuration
 
 
 def scores(home: Home, as_of: date = AS_OF) -> list[tuple[object, ...]]:
@@ -36,14 +35,6 @@ def shop(tmp_path: Path) -> Home:
             "select ? as as_of_date, timestamp '2024-06-01 03:00:00' as known_until, 'r' as run_id, 'h' as config_hash",
             [AS_OF],
         )
-    return home
-
-
-@pytest.fixture(scope="module")
-def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = write_configuration(tmp_path_factory.mktemp("scored"), cutoffs_count=4)
-    fill(home, customers=300)
-    train(home, AS_OF)
     return home
 
 
