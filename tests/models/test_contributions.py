@@ -2,6 +2,7 @@
 
 from itertools import combinations
 from math import factorial
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,11 @@ from models.baselines import Formula
 from models.boosting import margins
 from models.concepts import CONCEPT_OF, CONCEPTS, replaced
 from models.contributions import PLACES, churn_contributions, churn_log_odds
+from models.expectation_model import ExpectationModel
 from models.feature_matrix import FEATURES
+from models.ladder import Rung
 from models.offsets import COLUMNS
+from models.rules import Rules
 from models.serving import Predictor
 from models.trained_model import TrainedModel
 from models.tree_contributions import TreeContributions
@@ -28,9 +32,16 @@ def model(trained_shop: Home) -> TrainedModel:
     return found
 
 
-@pytest.fixture(scope="module", params=["blend", "formula"])
+@pytest.fixture(scope="module", params=get_args(Rung))
 def predictor(request: pytest.FixtureRequest, model: TrainedModel) -> Predictor:
-    return model if request.param == "blend" else Formula(CHURN_DAYS, VALUE_DAYS, 2.0)
+    others: dict[str, Predictor] = {
+        "rules": Rules(CHURN_DAYS, VALUE_DAYS, 0.7),
+        "formula": Formula(CHURN_DAYS, VALUE_DAYS, 2.0),
+        "buy_till_you_die": ExpectationModel(
+            model.expectation, CHURN_DAYS, model.churn_level, VALUE_DAYS, model.value_level, False, model.quantiles
+        ),
+    }
+    return model if request.param == "blend" else others[request.param]
 
 
 @pytest.fixture(scope="module")
