@@ -47,6 +47,12 @@ COLUMNS: dict[str, str] = {
     "expected_value": _PLAIN.format("try_cast(expected_value as decimal(18, 2))"),
     "value_at_risk": _PLAIN.format("try_cast(value_at_risk as decimal(18, 2))"),
     "currency": _TEXT.format("currency"),
+    "favourite_category": _TEXT.format("favourite_category"),
+    "category_affinity": _PLAIN.format("try_cast(category_affinity as decimal(5, 4))"),
+    "next_product": _TEXT.format("next_product"),
+    "next_product_ids": _TEXT.format("next_product_ids"),
+    "new_product": _TEXT.format("new_product"),
+    "new_product_id": _TEXT.format("new_product_id"),
     "offer": _TEXT.format("offer"),
     "offer_valid_until": _PLAIN.format("offer_valid_until"),
 }

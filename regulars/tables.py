@@ -466,6 +466,8 @@ CUSTOMER_SCORES = Table(
         ),
         Column("next_order_from_date", "date", "First day of the 80 % interval of that order; null as next_order_date."),
         Column("next_order_until_date", "date", "Last day of the 80 % interval of that order; null as next_order_date."),
+        Column("favourite_category", "text", "Of the categories bought, the likeliest in the next order; null where the source has none."),
+        Column("category_affinity", "double", "Probability that the next order contains it, 0 to 1; null as favourite_category."),
         _required("currency", "text", "Currency of the amounts."),
         _required("model_version", "text", "Model that scored."),
         _required("scored_by", "text", "Rung that scored: rules, formula, buy_till_you_die or blend."),
@@ -502,6 +504,29 @@ SEGMENT_MEMBERSHIPS = Table(
         _required("contact_permission", "text", "granted, denied or unknown on the segment's channel."),
     ),
     ("customer_id", "as_of_date", "segment"),
+    "scoring",
+    slice_by="as_of_date",
+)
+
+NEXT_PRODUCTS = Table(
+    "scores",
+    "next_products",
+    "One row per customer on any list per as_of_date, where the source has order lines.",
+    (
+        _required("customer_id", "text", "The person."),
+        _required("as_of_date", "date", "The night."),
+        _required(
+            "next_product_ids",
+            "text",
+            "Up to 5 products that the customer most probably buys next, the likeliest first: a JSON list of the shop's ids.",
+        ),
+        _required("next_product_id", "text", "The first of them."),
+        _required("next_product", "text", "Its name; its id where the source has no names."),
+        Column("new_product_id", "text", "The likeliest product that the customer has not bought before; null where there is none."),
+        Column("new_product", "text", "Its name; its id where the source has no names."),
+        _required("ranked_by", "text", "What ranked: blend, or own_products or popularity where that proved no worse."),
+    ),
+    ("customer_id", "as_of_date"),
     "scoring",
     slice_by="as_of_date",
 )

@@ -242,7 +242,9 @@ def _scores() -> Iterator[Mutant]:
     told = f"rowid = (select min(rowid) from {SCORES} where {SLICE} and next_order_date is not null)"
     yield mutant("the next order before its interval in one row", "next_order_date", "next_order_from_date - 1", told)
     yield mutant("the next order in the past in one row", "next_order_from_date", "as_of_date - 1", told)
-    yield mutant("the next order beyond the horizon in one row", "next_order_until_date", "as_of_date + cast(value_horizon_days as integer)", told)
+    yield mutant(
+        "the next order beyond the horizon in one row", "next_order_until_date", "as_of_date + cast(value_horizon_days as integer)", told
+    )
     yield mutant("the next order without its interval in one row", "next_order_until_date", "null", told)
     yield mutant("other horizon", "churn_horizon_days", "30")
     yield mutant("other value horizon", "value_horizon_days", "90")
