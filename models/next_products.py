@@ -20,7 +20,7 @@ from models.product_terms import NEW_TERMS, OLD_TERMS, ProductTerms
 from models.purchases import Histories
 from models.term_line import TermLine
 
-Ranking = Literal["blend", "own_products", "popularity"]
+Ranking = Literal["blend", "own_products", "last_category", "popularity"]
 
 SEED = 20
 NEW_PER_CUSTOMER = 200
@@ -112,11 +112,13 @@ def ranked(histories: Histories, shelf: Shelf, model: NextProducts | None, as_of
         else:
             scores = np.tile(_popular(shelf), (part.customers_count, 1))
             if ranking == "own_products":
-                scores[part.customer, part.product] += own_first(part, as_of_day)
+                scores[part.customer, part.product] += _own_first(part, as_of_day)
+            elif ranking == "last_category":
+                scores += _of_last_category(part, shelf)
         yield Ranked(first, scores, has_bought)
 
 
-def own_first(histories: Histories, as_of_day: int) -> Figures:
+def _own_first(histories: Histories, as_of_day: int) -> Figures:
     """What puts products bought before others: the more often the higher, then the later."""
     ago = np.maximum(as_of_day - histories.last_day, 0)
     return 1e6 * histories.days_count + 1e2 * (1e3 - np.minimum(ago, 999))
@@ -181,3 +183,16 @@ def _popular(shelf: Shelf) -> Figures:
     sold = shelf.sold + shelf.sold_lately / (shelf.sold_lately.sum() + 1.0)
     popular: Figures = sold / (sold.max() + 1.0) if len(sold) else sold
     return popular
+
+
+def _of_last_category(histories: Histories, shelf: Shelf) -> Figures:
+    """1 for products of the category that was bought most of on the last day, shape (customers, products)."""
+    category, categories = shelf.category_numbers()
+    last = np.zeros(histories.customers_count, dtype=np.int64)
+    np.maximum.at(last, histories.customer, histories.last_day)
+    is_last = (histories.last_day == last[histories.customer]) & (category[histories.product] < categories)
+    counts = np.zeros((histories.customers_count, categories + 1), dtype=np.int64)
+    np.add.at(counts, (histories.customer[is_last], category[histories.product][is_last]), 1)
+    favourite = np.where(counts.any(axis=1), counts.argmax(axis=1), categories)
+    favoured: Figures = ((category[None, :] == favourite[:, None]) & (category < categories)).astype(np.float64)
+    return favoured

@@ -16,8 +16,7 @@ from models.purchases import Histories
 
 HIT_PLACES = (5, 10)
 PREDICTOR = "our_model"
-BASELINES: tuple[Ranking, ...] = ("own_products", "popularity")
-LAST_CATEGORY = "last_category"
+BASELINES: tuple[Ranking, ...] = ("own_products", "last_category", "popularity")
 
 Hits = Mapping[tuple[str, str], NDArray[np.bool_]]
 """By predictor and metric: whether one of the first places was bought, shape (customers,)."""
@@ -43,9 +42,6 @@ def hits_of(past: Purchases, model: NextProducts) -> Hits:
     for name, ranking in ((PREDICTOR, "blend"), *((baseline, baseline) for baseline in BASELINES)):
         for part in ranked(past.histories, past.shelf, model, past.day, ranking):
             _judge(found, name, past, part.first, part.scores, part.has_bought)
-            if name == "popularity" and any(past.shelf.categories):
-                favoured = part.scores + _of_last_category(past.histories.part(part.first, part.first + len(part.scores)), past.shelf)
-                _judge(found, LAST_CATEGORY, past, part.first, favoured, part.has_bought)
     return {key: np.concatenate(parts) for key, parts in found.items()}
 
 
@@ -71,16 +67,3 @@ def _judge(
         hit: Purchased = np.take_along_axis(outcome, places, axis=1)
         for count in HIT_PLACES:
             found.setdefault((name, f"{metric}_{count}"), []).append(np.asarray(hit[:, :count].any(axis=1)))
-
-
-def _of_last_category(histories: Histories, shelf: Shelf) -> Figures:
-    """1 for products of the category that was bought most of on the last day, shape (customers, products)."""
-    category, categories = shelf.category_numbers()
-    last = np.zeros(histories.customers_count, dtype=np.int64)
-    np.maximum.at(last, histories.customer, histories.last_day)
-    is_last = (histories.last_day == last[histories.customer]) & (category[histories.product] < categories)
-    counts = np.zeros((histories.customers_count, categories + 1), dtype=np.int64)
-    np.add.at(counts, (histories.customer[is_last], category[histories.product][is_last]), 1)
-    favourite = np.where(counts.any(axis=1), counts.argmax(axis=1), categories)
-    favoured: Figures = ((category[None, :] == favourite[:, None]) & (category < categories)).astype(np.float64)
-    return favoured

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.prediction import Figures
@@ -54,7 +53,7 @@ class ProductTerms:
         silence = as_of_day - _most(entries.last_day, entries.customer, customers)
         kinds = np.bincount(entries.customer, minlength=customers)
         habits = np.log1p(np.stack([days, kinds, np.maximum(silence, 0)]).astype(np.float64))
-        liking = _liking(entries, fading, shelf)
+        liking = _liking(entries, shelf)
         return cls(histories, _old_terms(histories, support, popularity, habits, liking, as_of_day), support, popularity, habits, liking)
 
     def new(self) -> list[Figures]:
@@ -64,12 +63,12 @@ class ProductTerms:
         return [root, self.support, *self.popularity[:, None, :], *habits, root * habits[1], self.liking]
 
 
-def _liking(entries: Histories, fading: NDArray[np.float32], shelf: Shelf) -> Figures:
+def _liking(entries: Histories, shelf: Shelf) -> Figures:
     category, categories = shelf.category_numbers()
     if categories == 0:
         return np.zeros((1, 1))
     bought = np.zeros((entries.customers_count, categories + 1))
-    np.add.at(bought, (entries.customer, category[entries.product]), fading)
+    np.add.at(bought, (entries.customer, category[entries.product]), entries.days_count)
     usual = np.bincount(category, shelf.sold, categories + 1) / max(shelf.sold.sum(), 1)
     shares = np.log((bought + usual + 1e-6) / (bought.sum(axis=1, keepdims=True) + 1.0))
     liking: Figures = shares[:, category]
