@@ -108,15 +108,27 @@ def learn_category_affinity(warehouse: Warehouse, as_of: date, settings: HomeSet
 
 
 def _best(by_half_life: Mapping[float, _Shares], chosen: NDArray[np.bool_]) -> CategoryAffinity:
-    """The half-life and strength whose calibrated shares tell the chosen entries' next orders best."""
-    found: list[tuple[float, CategoryAffinity]] = []
+    """The half-life and strength whose shares tell the chosen entries' next orders best, calibrated to their favourites alone."""
+    found: list[tuple[float, float, float]] = []
     for half_life, strength in product(HALF_LIVES, STRENGTHS):
         shares = by_half_life[half_life]
         log_odds, is_next = _log_odds(shares.with_strength(strength))[chosen], shares.is_next[chosen]
-        line = TermLine.fitted(log_odds[:, None], is_next, np.ones(len(is_next)))
-        loss = log_loss(expit(line.of([log_odds])), is_next)
-        found.append((loss, CategoryAffinity(half_life, strength, line.constant, line.weights[0])))
-    return min(found, key=lambda one: one[0])[1]
+        found.append((log_loss(expit(_line(log_odds, is_next).of([log_odds])), is_next), half_life, strength))
+    _, half_life, strength = min(found)
+    shares = by_half_life[half_life]
+    with_strength = shares.with_strength(strength)
+    favourites = shares.favourites(with_strength)
+    favourites = favourites[chosen[favourites]]
+    line = _line(_log_odds(with_strength[favourites]), shares.is_next[favourites])
+    return CategoryAffinity(half_life, strength, line.constant, line.weights[0])
+
+
+def _line(log_odds: Figures, is_next: Figures) -> TermLine:
+    """The line from shares to probabilities; flat where a larger share would mean less."""
+    line = TermLine.fitted(log_odds[:, None], is_next, np.ones(len(is_next)))
+    if line.weights[0] >= 0:
+        return line
+    return TermLine.fitted(np.zeros((len(is_next), 1)), is_next, np.ones(len(is_next)))
 
 
 def _log_odds(shares: Figures) -> Figures:

@@ -50,8 +50,9 @@ def ranking_of(hits: Hits, customers: NDArray[np.bool_]) -> Ranking:
     rates = {
         name: float(np.mean([hits[name, f"hit_rate_{places}"][customers].mean() for places in HIT_PLACES]))
         for name in (PREDICTOR, *BASELINES)
+        if (name, f"hit_rate_{HIT_PLACES[0]}") in hits
     }
-    baseline = max(BASELINES, key=lambda name: rates[name])
+    baseline = max((name for name in BASELINES if name in rates), key=lambda name: rates[name])
     return "blend" if rates[PREDICTOR] > rates[baseline] else baseline
 
 

@@ -515,11 +515,7 @@ NEXT_PRODUCTS = Table(
     (
         _required("customer_id", "text", "The person."),
         _required("as_of_date", "date", "The night."),
-        _required(
-            "next_product_ids",
-            "text",
-            "Up to 5 products that the customer most probably buys next, the likeliest first: a JSON list of the shop's ids.",
-        ),
+        _required("next_product_ids", "text", "Up to 5 products most probably bought next, the likeliest first: a JSON list of ids."),
         _required("next_product_id", "text", "The first of them."),
         _required("next_product", "text", "Its name; its id where the source has no names."),
         Column("new_product_id", "text", "The likeliest product that the customer has not bought before; null where there is none."),
