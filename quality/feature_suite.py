@@ -27,6 +27,9 @@ LEVELS = ("historic_value", "average_order_value", "orders_count", "customer_age
 LEVEL_STEP = 0.25
 AGEING = ("customer_age_days",)
 """Customers age by a day a day: since a cutoff of months ago that is no drift."""
+DRAWN_TO_THE_SHOP = ("usual_gap_days",)
+"""Who ordered once has the shop's own mean, so that most customers can pass from one bin to the next in a night. The gaps that
+customers have had are judged."""
 PLACED_SHARE = 0.5
 """Orders without an account, or refunded to nothing, are in staging and not in the features; seldom are they most."""
 
@@ -41,7 +44,7 @@ def feature_suite(
         placed: orders with an account in staging that were placed before as_of.
     """
     rules = [*_table(tonight, placed), *_contract(), *_ranges(tonight), *_consistency(tonight), *_freshness(tonight, limits)]
-    names = [column.name for column in SPREAD]
+    names = [column.name for column in SPREAD if column.name not in DRAWN_TO_THE_SHOP]
     if before is not None:
         rules += [*_movement(tonight, before, limits), *drift_rules(tonight, before, TABLE, names, "last_night", limits)]
     if evaluated is not None:
