@@ -109,6 +109,10 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
 	@python -m benchmarks $(SIZE)
 
+.PHONY: predictions
+predictions: $(VENV)/.dev  ## Backtests of the public shops in ../shared, into the tables of docs/predictions.md: make predictions TASKS="orii_90"
+	@nice -n 10 python -m benchmarks.predictions $(TASKS)
+
 .PHONY: docs
 docs: env  ## Write the reference pages anew
 	@python -m regulars.reference
