@@ -23,7 +23,7 @@ from regulars.tables import CUSTOMER_SCORES
 from regulars.warehouse import Warehouse
 
 TABLE = CUSTOMER_SCORES.name
-MISS = "hindsight_miss"
+MISS = "hindsight_factor_off"
 """The factor by which the horizon's orders, or its revenue, are off what was said, beyond chance; 1 where they are not."""
 LIMIT = "hindsight_limit"
 PROMISES: dict[Target, str] = {
@@ -63,4 +63,5 @@ def hindsight_rules(tonight: Profile, limits: GateLimits) -> Iterator[Rule]:
     """One rule a target that could be judged; none of them stops a night: the next predictions may well be right."""
     for target, column in COLUMNS.items():
         if tonight.value(TABLE, column, MISS) is not None:
-            yield Rule(TABLE, column, MISS, 0, BEYOND_ANY_SHOP, PROMISES[target], warn_above=limits.calibration_warn)
+            promise = f"{PROMISES[target]}; above {limits.calibration_warn} a training is due"
+            yield Rule(TABLE, column, MISS, 1, BEYOND_ANY_SHOP, promise, warn_above=limits.calibration_warn)
