@@ -131,7 +131,7 @@ def judge(orders: pa.Table, predictions: pa.Table, cutoff: date, horizon_days: i
 
 def task_table(task: Task, judged: Judged, bench: Mapping[str, Sequence[str]]) -> str:
     """The task's table: our metric, and where the bench is there, the best peer on it, the difference and the goal."""
-    share, mean = f"{judged.churned_share:.1%}", f"{judged.mean_revenue:.2f}"
+    share, mean = f"{100 * judged.churned_share:.1f} %", f"{judged.mean_revenue:.2f}"
     lines = [
         f"**{task.title}: {judged.customers_count:,} customers, of whom {share} did not come back; {mean} a customer**",
         "",

@@ -678,8 +678,7 @@ CALIBRATION_BINS = Table(
 HINDCASTS = Table(
     "models",
     "hindcasts",
-    "One row per model version, cutoff, predictor, grouping and part: what would have been said of customers whom the training of the "
-    "trees had left out, and what came of it.",
+    "One row per model version, cutoff, predictor, grouping and part: what would have been said of unseen customers, and what came of it.",
     (
         _required("model_version", "text", "Version that was trained."),
         _required("as_of_date", "date", "Past cutoff."),

@@ -79,6 +79,11 @@ def test_said_and_happened_are_those_of_the_judged_night_on_either_engine(judged
         orders, value = hindsight_of(judged_home, warehouse, "churn"), hindsight_of(judged_home, warehouse, "value")
         said, brought = what_happened(warehouse, JUDGED, CHURN_DAYS)
         said_value, brought_value = what_happened(warehouse, NIGHTS[1], VALUE_DAYS)
+        earlier = list(judged_nights(warehouse, LAST, "churn", CHURN_DAYS))[1]
+        ordered_earlier = load_hindsight(warehouse, State(judged_home.state), earlier, LAST).whole.happened
+        assert ordered_earlier == len(what_happened(warehouse, NIGHTS[1], CHURN_DAYS)[1]), (
+            "orders on the day that a horizon ends are later ones"
+        )
     assert (orders.night.as_of, value.night.as_of) == (JUDGED, NIGHTS[1])
     assert orders.whole.customers_count == 400
     assert orders.whole.said == pytest.approx(sum(order for order, _ in said.values()))
