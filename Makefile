@@ -104,6 +104,7 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@REGULARS_ALL_ACCIDENTS=1 nice -n 10 pytest tests/activation/test_accidents.py
 	@python -m tests.campaigns.two_times --histories 200
 	@nice -n 10 python -m tests.campaigns.reasons
+	@nice -n 10 python -m tests.campaigns.next_products
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"

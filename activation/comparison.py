@@ -21,6 +21,12 @@ FIELDS: dict[str, tuple[str, str]] = {
     "expected_value": ("number", "round(expected_value, 2)"),
     "value_at_risk": ("number", "round(value_at_risk, 2)"),
     "currency": ("text", "currency"),
+    "favourite_category": ("text", "favourite_category"),
+    "category_affinity": ("number", "round(category_affinity, 2)"),
+    "next_product": ("text", "next_product"),
+    "next_product_id": ("text", "next_product_id"),
+    "new_product": ("text", "new_product"),
+    "new_product_id": ("text", "new_product_id"),
 }
 """Columns that a tool's field may hold → its type and how it is written: rounded, so that noise sends nobody again."""
 

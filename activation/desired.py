@@ -11,7 +11,7 @@ from regulars.contact_permission import load_contact_permissions
 from regulars.errors import GateFailed, InputError
 from regulars.home import Home
 from regulars.segment import load_segments
-from regulars.tables import CUSTOMER_REASONS, CUSTOMER_SCORES, GATE_RESULTS, GATES, PLAYS, SEGMENT_MEMBERSHIPS
+from regulars.tables import CUSTOMER_REASONS, CUSTOMER_SCORES, GATE_RESULTS, GATES, NEXT_PRODUCTS, PLAYS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse, open_warehouse
 
 ADDRESSES = "private.stg_customers"
@@ -25,11 +25,13 @@ select m.segment, m.customer_id, a.address,
            else m.contact_permission
        end as contact_permission,
        m.entered_on, m.expires_on,
-       s.churn_probability, s.expected_value, s.value_at_risk, s.currency, p.offer, p.valid_until as offer_valid_until,
-       {", ".join(f"r.{name}" for name in REASONS)}
+       s.churn_probability, s.expected_value, s.value_at_risk, s.currency, s.favourite_category, s.category_affinity,
+       n.next_product, n.next_product_id, n.next_product_ids, n.new_product, n.new_product_id,
+       p.offer, p.valid_until as offer_valid_until, {", ".join(f"r.{name}" for name in REASONS)}
 from {SEGMENT_MEMBERSHIPS.qualified_name} as m
 left join {CUSTOMER_SCORES.qualified_name} as s on s.customer_id = m.customer_id and s.as_of_date = m.as_of_date
 left join {CUSTOMER_REASONS.qualified_name} as r on r.customer_id = m.customer_id and r.as_of_date = m.as_of_date
+left join {NEXT_PRODUCTS.qualified_name} as n on n.customer_id = m.customer_id and n.as_of_date = m.as_of_date
 left join {PLAYS.qualified_name} as p on p.customer_id = m.customer_id and p.as_of_date = m.as_of_date and p.segment = m.segment
 left join ({{addresses}}) as a on a.customer_id = m.customer_id
 left join segment_channels as g on g.segment = m.segment
@@ -88,9 +90,10 @@ class Desired:
     """The night's memberships, read in one go so that the warehouse is not held while a tool is talked to.
 
     `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, churn_probability, expected_value,
-    value_at_risk, currency, offer, offer_valid_until and `REASONS`. `former`: segment, customer_id, expires_on of transient memberships
-    of earlier nights, the latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members
-    who could be contacted on the night that was sent last.
+    value_at_risk, currency, favourite_category, category_affinity, the products of `scores.next_products`, offer,
+    offer_valid_until and `REASONS`. `former`: segment, customer_id, expires_on of transient memberships of earlier nights, the
+    latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members who could be contacted on
+    the night that was sent last.
     """
 
     as_of: date

@@ -58,15 +58,18 @@ class Serving(BaseModel):
         return self.version in UNTRAINED
 
 
-def save_model(home: Home, trained_as_of: date, model: Artefact, facts: Mapping[str, Any]) -> tuple[str, str]:
+def save_model(
+    home: Home, trained_as_of: date, model: Artefact, facts: Mapping[str, Any], tastes: Mapping[str, bytes] | None = None
+) -> tuple[str, str]:
     """Write the model's folder, whole or not at all; the version and the SHA-256 of its manifest.
 
     The version follows from the content: the same training gives the same one, and saving it again changes nothing.
 
     Args:
         facts: what else the manifest tells, as plain JSON.
+        tastes: files of `models.tastes`.
     """
-    files = model.files()
+    files = model.files() | dict(tastes or {})
     hashes = {name: _sha256(content) for name, content in files.items()}
     content = {"model": model.description(), "facts": facts, "files": hashes, "trained_as_of": trained_as_of.isoformat()}
     version = _version(trained_as_of.isoformat(), content)
@@ -87,6 +90,20 @@ def load_model(home: Home, serving: Serving) -> Artefact:
         files = {name: _checked(storage, f"{serving.version}/{name}", expected) for name, expected in manifest["files"].items()}
     kind = ExpectationModel if manifest["model"].get("rung") == ExpectationModel.rung else TrainedModel
     return kind.from_artefact(manifest["model"], files)
+
+
+def file_of(home: Home, version: str, name: str) -> bytes | None:
+    """A file of the model of that version; None where that model has no such file.
+
+    Raises:
+        InputError: the model was deleted.
+        ArtefactError: a file is missing or is not what its hash says.
+    """
+    serving = serving_of(home, version)
+    with open_storage(home) as storage:
+        manifest = json.loads(_checked(storage, f"{version}/{MANIFEST}", str(serving.manifest_sha256)))
+        expected = manifest["files"].get(name)
+        return None if expected is None else _checked(storage, f"{version}/{name}", expected)
 
 
 def promoted_for(home: Home, as_of: date) -> Serving | None:

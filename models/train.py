@@ -18,6 +18,7 @@ from models.ladder import IN_WORDS, Bearing, Rung
 from models.promotion import Choice, chosen
 from models.registry import UNTRAINED, Serving, decide, decisions, load_model, save_model
 from models.serving import bearing_of
+from models.tastes import Tastes, learn_tastes
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
 from models.training_frame import TrainingFrame, read_features, read_training_frame
@@ -53,9 +54,13 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
         elif choice.rung in ("blend", "buy_till_you_die"):
             model = fit_model(frame, as_of, now) if choice.rung == "blend" else fit_expectation_model(frame, as_of)
             hindcasts = run_hindcasts(frame, model.unseen, model.quantiles, run.settings.prediction.formula_lifespan_years)
-            facts = _facts(run, frame, trial, choice) | {"hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts}}
-            version, manifest_sha256 = save_model(home, as_of, model, facts)
-            _write_evaluation(home, version, trial, choice.rung, hindcasts)
+            tastes = learn_tastes(run)
+            facts = _facts(run, frame, trial, choice) | {
+                "hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts},
+                "tastes": tastes.facts,
+            }
+            version, manifest_sha256 = save_model(home, as_of, model, facts, tastes.files)
+            _write_evaluation(home, version, trial, choice.rung, hindcasts, tastes)
             run.summary = _decide(run, version, manifest_sha256, _in_words(version, trial, choice))
         else:
             run.summary = _decide_untrained(run, choice.rung, choice.reasons)
@@ -151,13 +156,17 @@ def _plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, fl
     }
 
 
-def _write_evaluation(home: Home, version: str, trial: Trial, rung: Rung, hindcasts: Sequence[Hindcast]) -> None:
+def _write_evaluation(home: Home, version: str, trial: Trial, rung: Rung, hindcasts: Sequence[Hindcast], tastes: Tastes) -> None:
     evaluations = [
         {"model_version": version, "as_of_date": part.cutoff, "predictor": predictor, "metric": metric, "value": value}
         for part in trial.parts
         for predictor, metrics in part.metrics.items()
         for metric, value in metrics.items()
         if np.isfinite(value)
+    ]
+    evaluations += [
+        {"model_version": version, "as_of_date": cutoff, "predictor": predictor, "metric": metric, "value": value}
+        for cutoff, predictor, metric, value in tastes.evaluations
     ]
     bins = [
         {"model_version": version, "bin": number, "customers_count": count, "predicted": predicted, "actual": actual}

@@ -59,6 +59,9 @@ def promises(settings: HomeSettings) -> dict[str, str]:
             "next_order_from_date >= as_of_date and next_order_from_date <= next_order_date and next_order_date <= next_order_until_date "
             "and next_order_until_date - as_of_date < value_horizon_days"
         ),
+        "a favourite category has its affinity, a probability": (
+            "(favourite_category is null) = (category_affinity is null) and coalesce(category_affinity, 0) between 0 and 1"
+        ),
         "no more is at risk than is expected of who orders": "churn_probability > 0 or abs(value_at_risk) <= 0.01",
     }
 

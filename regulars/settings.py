@@ -102,6 +102,9 @@ class PredictionSettings(Settings):
     churn_horizon_days: int = Field(default=90, ge=1, le=730, description="Days without an order that mean churn.")
     value_horizon_days: int = Field(default=365, ge=1, le=1095, description="Days over which the expected value counts.")
     formula_lifespan_years: float = Field(default=2.0, ge=1.0, le=3.0, description="Lifespan in the classical formula.")
+    never_recommended: tuple[str, ...] = Field(
+        default=(), description="Ids of products that are no goods to recommend, such as postage or a gift card."
+    )
     training: TrainingSettings = TrainingSettings()
     registry: Annotated[RegistrySettings, BeforeValidator(_as_registry)] = RegistrySettings()
 

@@ -58,6 +58,12 @@ METRICS = (
         higher_is_better=True,
     ),
     Metric(
+        "hit_rate_5",
+        "Guessing what is bought next",
+        "How many of those who ordered again bought one of five products that were named before; longer is better.",
+        higher_is_better=True,
+    ),
+    Metric(
         "mae",
         "Error in money",
         "By how much the expected value of a customer missed, on average; shorter is better.",

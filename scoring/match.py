@@ -15,6 +15,7 @@ from regulars.warehouse import Warehouse, open_warehouse
 from scoring.arbitrate import write_plays
 from scoring.catalogue import load_catalogue
 from scoring.control import load_control_arms
+from scoring.next_products import write_next_products
 from scoring.reasons import write_reasons
 
 
@@ -34,7 +35,7 @@ def match(home: Home, as_of: date, kind: Kind = "night") -> None:
 
 
 def write_segments(warehouse: Warehouse, run: Run, contacts_known_until: datetime = PRESENT) -> str:
-    """Replace the matches, memberships and plays of the run's as_of; how many, in words."""
+    """Replace the matches, memberships, plays and next products of the run's as_of; how many, in words."""
     segments, as_of = load_segments(run.home), run.as_of
     _write_matches(warehouse, segments, as_of)
     load_catalogue(warehouse, segments, as_of)
@@ -42,6 +43,7 @@ def write_segments(warehouse: Warehouse, run: Run, contacts_known_until: datetim
     load_contact_permissions(warehouse, contacts_known_until)
     _write_memberships(warehouse, as_of)
     plays = write_plays(warehouse, as_of)
+    write_next_products(warehouse, run)
     members = warehouse.rows("select count(*) from segments.segment_memberships where as_of_date = ?", [as_of])[0][0]
     return f"{members:,} memberships in {len(segments)} segments, {plays:,} plays"
 

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from models.feature_matrix import FEATURES
 from models.prediction import Prediction
+from models.purchases import Knowledge, has_purchases
 from models.serving import Scorer, scorer_for
+from models.tastes import category_affinity_of
 from regulars.home import Home
 from regulars.run import Kind, Run, step
 from regulars.settings import HomeSettings
@@ -41,15 +43,22 @@ def score(home: Home, as_of: date, kind: Kind = "night") -> None:
 
 def write_scores(warehouse: Warehouse, run: Run, scorer: Scorer) -> int:
     """Replace the scores of the run's as_of; the number of customers."""
-    columns = ", ".join(("customer_id", *(feature.name for feature in FEATURES)))
+    columns = ", ".join(f"features.{name}" for name in ("customer_id", *(feature.name for feature in FEATURES)))
     features = warehouse.batches(
-        f"select {columns} from {CUSTOMER_FEATURES.qualified_name} where as_of_date = ?", [run.as_of], rows_per_batch=ROWS_PER_BATCH
+        f"""
+        select {columns}, favourites.favourite_category, favourites.category_affinity
+        from {CUSTOMER_FEATURES.qualified_name} as features
+        left join ({_favourites(warehouse, run, scorer.model_version)}) as favourites on features.customer_id = favourites.customer_id
+        where features.as_of_date = ?
+        """,
+        [run.as_of],
+        rows_per_batch=ROWS_PER_BATCH,
     )
     return warehouse.replace_slice(CUSTOMER_SCORES, run.as_of, scored(features, scorer, run.as_of, run.settings))
 
 
 def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, settings: HomeSettings) -> Iterator[pa.Table]:
-    """Scores for batches of `customer_features`, as rows of `customer_scores`."""
+    """Scores for batches of `customer_features` beside favourite_category and category_affinity, as rows of `customer_scores`."""
     horizons = settings.prediction
     for batch in features:
         prediction = scorer.predictor.predict(batch)
@@ -66,11 +75,24 @@ def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, sett
                 **_quantiles(prediction),
                 "expected_orders_count": prediction.expected_orders,
                 **_next_order(prediction, as_of),
+                "favourite_category": batch.column("favourite_category"),
+                "category_affinity": batch.column("category_affinity"),
                 "currency": pa.repeat(settings.shop.currency, rows),
                 "model_version": pa.repeat(scorer.model_version, rows),
                 "scored_by": pa.repeat(scorer.scored_by, rows),
             }
         )
+
+
+def _favourites(warehouse: Warehouse, run: Run, model_version: str) -> str:
+    """A query of customer_id, favourite_category, category_affinity; without rows where the shop has no categories."""
+    if not has_purchases(warehouse, "category"):
+        return """
+            select '' as customer_id, cast(null as varchar) as favourite_category, cast(null as double precision) as category_affinity
+            where 1 = 0
+        """
+    known = Knowledge.at(warehouse, run.as_of, run.settings.shop.time_zone)
+    return category_affinity_of(run.home, model_version).favourites_sql(known)
 
 
 def _quantiles(prediction: Prediction) -> dict[str, pa.Array]:

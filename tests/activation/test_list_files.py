@@ -28,12 +28,13 @@ from regulars.errors import GuardStopped, InputError
 
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 LIST = (SegmentList("loyal", "Loyal customers", "email"),)
+PRODUCTS = ("next_product", "next_product_id", "next_product_ids", "new_product", "new_product_id")
 ROWS = pa.schema(
     [
         *((name, pa.string()) for name in ("segment", "customer_id", "address", "contact_permission")),
         *((name, pa.date32()) for name in ("entered_on", "expires_on")),
-        *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk")),
-        *((name, pa.string()) for name in ("currency", "offer")),
+        *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk", "category_affinity")),
+        *((name, pa.string()) for name in ("currency", "favourite_category", *PRODUCTS, "offer")),
         ("offer_valid_until", pa.date32()),
         *((name, pa.string()) for name in REASONS),
     ]

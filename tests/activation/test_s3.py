@@ -27,12 +27,13 @@ from tests.object_store import Bucket, ObjectStoreServer
 
 D1, D2 = date(2026, 3, 1), date(2026, 3, 2)
 S3 = "bucket:\n  type: s3\n  path: {path}/lists\n  endpoint_url: {url}\n{more}"
+PRODUCTS = ("next_product", "next_product_id", "next_product_ids", "new_product", "new_product_id")
 ROWS = pa.schema(
     [
         *((name, pa.string()) for name in ("segment", "customer_id", "address", "contact_permission")),
         *((name, pa.date32()) for name in ("entered_on", "expires_on")),
-        *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk")),
-        *((name, pa.string()) for name in ("currency", "offer")),
+        *((name, pa.float64()) for name in ("churn_probability", "expected_value", "value_at_risk", "category_affinity")),
+        *((name, pa.string()) for name in ("currency", "favourite_category", *PRODUCTS, "offer")),
         ("offer_valid_until", pa.date32()),
         *((name, pa.string()) for name in REASONS),
     ]

@@ -1,0 +1,59 @@
+"""A logistic regression on a few terms, as small as a rule: what tastes are predicted with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from models.prediction import Figures
+
+Terms = NDArray[np.floating[Any]]
+"""Many of them are held at once, so that half the precision may do."""
+
+RIDGE = 1e-4
+MOST_STEPS = 300
+
+
+@dataclass(frozen=True)
+class TermLine:
+    """Log odds = constant + weights · terms."""
+
+    constant: float
+    weights: tuple[float, ...]
+
+    def of(self, terms: Sequence[Terms]) -> Terms:
+        """Log odds, of the shape that the terms broadcast to together."""
+        # Term by term: a product of matrices may add up in another order for another number of rows. Small shapes first: that is cheap.
+        sums: dict[tuple[int, ...], Terms] = {}
+        for weight, term in zip(self.weights, terms, strict=True):
+            sums[term.shape] = sums[term.shape] + weight * term if term.shape in sums else weight * term
+        of_shape = sorted(sums.values(), key=lambda part: part.size)
+        margin: Terms = self.constant + of_shape[0]
+        for part in of_shape[1:]:
+            margin = margin + part
+        return margin
+
+    @classmethod
+    def fitted(cls, terms: Figures, outcome: Figures, weight: Figures) -> TermLine:
+        """A ridge logistic regression on terms of shape (n, terms); a term that does not vary weighs nothing."""
+        means, deviations = terms.mean(axis=0), terms.std(axis=0)
+        varies = deviations > 1e-6
+        deviations = np.where(varies, deviations, 1.0)
+        x = np.column_stack([np.ones(len(terms)), (terms - means) / deviations * varies])
+        ridge = np.r_[0.0, np.full(terms.shape[1], RIDGE)]
+        weight = weight / weight.sum()
+
+        def loss(line: Figures) -> tuple[float, Figures]:
+            margin = x @ line
+            value = weight @ (np.logaddexp(0.0, margin) - outcome * margin) + (ridge * line) @ line
+            return float(value), x.T @ (weight * (expit(margin) - outcome)) + 2 * ridge * line
+
+        found = minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS}).x
+        weights = found[1:] / deviations * varies
+        return cls(round(float(found[0] - weights @ means), 6), tuple(round(float(one), 6) for one in weights))
