@@ -158,7 +158,7 @@ def fit_lines(
         is_new[part.customer, part.product] = False
         drawn = min(1.0, NEW_PER_CUSTOMER / max(len(shelf), 1))
         rows, products = np.nonzero(is_new & (bought | (chance.random(bought.shape) < drawn)))
-        shown = [np.broadcast_to(term, bought.shape)[rows, products] for term in terms.new()]
+        shown = [np.broadcast_to(term, bought.shape)[rows, products] for run in terms.new() for term in run]
         is_bought = bought[rows, products]
         new.append((np.column_stack(shown), is_bought.astype(np.float64), weight[rows] * np.where(is_bought, 1.0, 1.0 / drawn)))
     return _fitted(old, OLD_TERMS), _fitted(new, NEW_TERMS)
@@ -173,7 +173,7 @@ def _fitted(parts: list[tuple[Figures, Figures, Figures]], terms_count: int) -> 
 
 
 def _blended(model: NextProducts, terms: ProductTerms) -> Terms:
-    scores = model.new.of(terms.new())
+    scores = model.new.of(*terms.new())
     entries = terms.histories
     scores[entries.customer, entries.product] = model.old.of(list(terms.old.T))
     return scores

@@ -57,11 +57,10 @@ class ProductTerms:
         liking = _liking(entries, shelf)
         return cls(histories, _old_terms(histories, support, popularity, habits, liking, as_of_day), support, popularity, habits, liking)
 
-    def new(self) -> list[Terms]:
-        """The `NEW_TERMS` terms of products not bought before, each of a shape that broadcasts to (customers, products)."""
-        root = np.sqrt(np.maximum(self.support, 0.0))
-        habits = self.habits[:, :, None]
-        return [root, self.support, *self.popularity[:, None, :], *habits, root * habits[1], self.liking]
+    def new(self) -> tuple[list[Terms], list[Terms], list[Terms]]:
+        """The `NEW_TERMS` terms of products not bought before: those of the products, of the customers, and of both."""
+        root, kinds = np.sqrt(np.maximum(self.support, 0.0)), self.habits[1][:, None]
+        return list(self.popularity[:, None, :]), list(self.habits[:, :, None]), [root, self.support, root * kinds, self.liking]
 
 
 def _liking(entries: Histories, shelf: Shelf) -> Terms:
