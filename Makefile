@@ -105,6 +105,7 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@python -m tests.campaigns.two_times --histories 200
 	@nice -n 10 python -m tests.campaigns.reasons
 	@nice -n 10 python -m tests.campaigns.calibration --customers 20000
+	@nice -n 10 python -m tests.campaigns.next_products
 
 .PHONY: bench
 bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"

@@ -26,8 +26,8 @@ select m.segment, m.customer_id, a.address,
        end as contact_permission,
        m.entered_on, m.expires_on,
        s.churn_probability, s.expected_value, s.value_at_risk, s.currency, s.favourite_category, s.category_affinity,
-       n.next_product, n.next_product_id, n.next_product_ids, n.new_product, n.new_product_id, p.offer, p.valid_until as offer_valid_until,
-       {", ".join(f"r.{name}" for name in REASONS)}
+       n.next_product, n.next_product_id, n.next_product_ids, n.new_product, n.new_product_id,
+       p.offer, p.valid_until as offer_valid_until, {", ".join(f"r.{name}" for name in REASONS)}
 from {SEGMENT_MEMBERSHIPS.qualified_name} as m
 left join {CUSTOMER_SCORES.qualified_name} as s on s.customer_id = m.customer_id and s.as_of_date = m.as_of_date
 left join {CUSTOMER_REASONS.qualified_name} as r on r.customer_id = m.customer_id and r.as_of_date = m.as_of_date
@@ -92,9 +92,8 @@ class Desired:
     `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, churn_probability, expected_value,
     value_at_risk, currency, favourite_category, category_affinity, the products of `scores.next_products`, offer,
     offer_valid_until and `REASONS`. `former`: segment, customer_id, expires_on of transient memberships of earlier nights, the
-    latest of each.
-    `addresses`: customer_id, address. `permitted`: segment, customer_id of the members who could be contacted on the night that
-    was sent last.
+    latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members who could be contacted on
+    the night that was sent last.
     """
 
     as_of: date

@@ -80,7 +80,7 @@ def differing_lists(ours: Path, bare: Path) -> dict[str, int]:
 
 
 def _cells(file: Path) -> str:
-    """An empty cell and a missing one are the same; columns go by name. The script tells neither reasons nor tastes."""
+    """An empty cell and a missing one are the same; columns go by name. The script tells no reasons and no tastes."""
     with file.open(encoding="utf-8") as lines:
         names = set(lines.readline().strip().replace('"', "").split(",")) - {*REASONS, *TASTES}
     return ", ".join(f"coalesce({name}, '') as {name}" for name in sorted(names))

@@ -18,7 +18,7 @@ from models.prediction import Figures
 from models.product_shelf import Shelf
 from models.product_terms import NEW_TERMS, OLD_TERMS, ProductTerms
 from models.purchases import Histories
-from models.term_line import TermLine
+from models.term_line import TermLine, Terms
 
 Ranking = Literal["blend", "own_products", "last_category", "popularity"]
 
@@ -26,7 +26,7 @@ SEED = 20
 NEW_PER_CUSTOMER = 200
 """Products not bought before that a customer shows to the fit, drawn from all; each stands for as many more."""
 
-CELLS_PER_PART = 2_000_000
+CELLS_PER_PART = 500_000
 """Customers times products that are held at once."""
 
 Purchased = NDArray[np.bool_]
@@ -91,7 +91,7 @@ class Ranked:
     """Scores of all products of the shelf for some customers, the first of whom has the number `first`; shape (customers, products)."""
 
     first: int
-    scores: Figures
+    scores: Terms
     has_bought: Purchased
 
 
@@ -107,6 +107,7 @@ def ranked(histories: Histories, shelf: Shelf, model: NextProducts | None, as_of
         part = histories.part(first, min(first + customers, histories.customers_count))
         has_bought = np.zeros((part.customers_count, len(shelf)), dtype=bool)
         has_bought[part.customer, part.product] = True
+        scores: Terms
         if model is not None and neighbours is not None:
             scores = _blended(model, ProductTerms.of(part, shelf, neighbours, as_of_day))
         else:
@@ -124,7 +125,7 @@ def _own_first(histories: Histories, as_of_day: int) -> Figures:
     return 1e6 * histories.days_count + 1e2 * (1e3 - np.minimum(ago, 999))
 
 
-def best(scores: Figures, count: int) -> NDArray[np.int64]:
+def best(scores: Terms, count: int) -> NDArray[np.int64]:
     """The numbers of each row's highest scores, the highest first; shape (rows, at most `count`)."""
     count = min(count, scores.shape[1])
     chosen = np.argpartition(-scores, count - 1, axis=1)[:, :count]
@@ -157,7 +158,7 @@ def fit_lines(
         is_new[part.customer, part.product] = False
         drawn = min(1.0, NEW_PER_CUSTOMER / max(len(shelf), 1))
         rows, products = np.nonzero(is_new & (bought | (chance.random(bought.shape) < drawn)))
-        shown = [np.broadcast_to(term, bought.shape)[rows, products] for term in terms.new()]
+        shown = [np.broadcast_to(term, bought.shape)[rows, products] for run in terms.new() for term in run]
         is_bought = bought[rows, products]
         new.append((np.column_stack(shown), is_bought.astype(np.float64), weight[rows] * np.where(is_bought, 1.0, 1.0 / drawn)))
     return _fitted(old, OLD_TERMS), _fitted(new, NEW_TERMS)
@@ -171,8 +172,8 @@ def _fitted(parts: list[tuple[Figures, Figures, Figures]], terms_count: int) -> 
     return TermLine.fitted(terms[used], outcome[used], weight[used])
 
 
-def _blended(model: NextProducts, terms: ProductTerms) -> Figures:
-    scores = model.new.of(terms.new())
+def _blended(model: NextProducts, terms: ProductTerms) -> Terms:
+    scores = model.new.of(*terms.new())
     entries = terms.histories
     scores[entries.customer, entries.product] = model.old.of(list(terms.old.T))
     return scores

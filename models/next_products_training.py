@@ -51,7 +51,7 @@ def learn_next_products(warehouse: Warehouse, as_of: date, settings: HomeSetting
     cutoff = as_of - timedelta(days=days)
     then, now = (Knowledge.at(warehouse, day, time_zone) for day in (cutoff, as_of))
     shelf = read_shelf(warehouse, then, days, never)
-    past = _past_purchases(warehouse, then, now, shelf)
+    past = past_purchases(warehouse, then, now, shelf)
     if past is None:
         return None
     neighbours = neighbours_of(_sampled_histories(warehouse, then, shelf), len(shelf), then.day)
@@ -73,7 +73,7 @@ def learn_next_products(warehouse: Warehouse, as_of: date, settings: HomeSetting
     return Learned(model, cutoff, past.histories.customers_count, metrics)
 
 
-def _past_purchases(warehouse: Warehouse, then: Knowledge, now: Knowledge, shelf: Shelf) -> Purchases | None:
+def past_purchases(warehouse: Warehouse, then: Knowledge, now: Knowledge, shelf: Shelf) -> Purchases | None:
     """Customers with an order line before the cutoff and one after it; None where they are too few to learn from."""
     buyers = f"""
         select distinct customer_id

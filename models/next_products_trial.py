@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.next_products import NextProducts, Purchased, Ranking, best, ranked
-from models.prediction import Figures
 from models.product_shelf import Shelf
 from models.purchases import Histories
+from models.term_line import Terms
 
 HIT_PLACES = (5, 10)
 PREDICTOR = "our_model"
@@ -39,7 +39,9 @@ def hits_of(past: Purchases, model: NextProducts) -> Hits:
     these counts as missed.
     """
     found: dict[tuple[str, str], list[NDArray[np.bool_]]] = {}
-    for name, ranking in ((PREDICTOR, "blend"), *((baseline, baseline) for baseline in BASELINES)):
+    has_categories = any(past.shelf.categories)
+    baselines = [baseline for baseline in BASELINES if has_categories or baseline != "last_category"]
+    for name, ranking in ((PREDICTOR, "blend"), *((baseline, baseline) for baseline in baselines)):
         for part in ranked(past.histories, past.shelf, model, past.day, ranking):
             _judge(found, name, past, part.first, part.scores, part.has_bought)
     return {key: np.concatenate(parts) for key, parts in found.items()}
@@ -57,7 +59,7 @@ def ranking_of(hits: Hits, customers: NDArray[np.bool_]) -> Ranking:
 
 
 def _judge(
-    found: dict[tuple[str, str], list[NDArray[np.bool_]]], name: str, past: Purchases, first: int, scores: Figures, has_bought: Purchased
+    found: dict[tuple[str, str], list[NDArray[np.bool_]]], name: str, past: Purchases, first: int, scores: Terms, has_bought: Purchased
 ) -> None:
     bought = past.purchased[first : first + len(scores)].toarray() > 0
     for metric, eligible, outcome in (

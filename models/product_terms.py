@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 from models.prediction import Figures
 from models.product_shelf import Shelf
 from models.purchases import Histories, Numbers
+from models.term_line import Terms
 
 HALF_LIFE_DAYS = 90.0
 """Of a purchase, as far as it speaks for its neighbours."""
@@ -37,45 +38,44 @@ class ProductTerms:
 
     histories: Histories
     old: Figures
-    support: Figures
-    popularity: Figures
-    habits: Figures
-    liking: Figures
+    support: Terms
+    popularity: Terms
+    habits: Terms
+    liking: Terms
 
     @classmethod
     def of(cls, histories: Histories, shelf: Shelf, neighbours: csr_matrix, as_of_day: int) -> ProductTerms:
         customers, products, entries = histories.customers_count, len(shelf), histories
         fading = np.exp2((entries.last_day - as_of_day) / HALF_LIFE_DAYS).astype(np.float32)
         bought = csr_matrix((fading, (entries.customer, entries.product)), shape=(customers, products))
-        support = (bought @ neighbours).toarray().astype(np.float64)
-        popularity = np.stack(shelf.popularity())
+        support = (bought @ neighbours).toarray()
+        popularity = np.stack(shelf.popularity()).astype(np.float32)
         days = _most(entries.days_count, entries.customer, customers)
         silence = as_of_day - _most(entries.last_day, entries.customer, customers)
         kinds = np.bincount(entries.customer, minlength=customers)
-        habits = np.log1p(np.stack([days, kinds, np.maximum(silence, 0)]).astype(np.float64))
+        habits = np.log1p(np.stack([days, kinds, np.maximum(silence, 0)]).astype(np.float32))
         liking = _liking(entries, shelf)
         return cls(histories, _old_terms(histories, support, popularity, habits, liking, as_of_day), support, popularity, habits, liking)
 
-    def new(self) -> list[Figures]:
-        """The `NEW_TERMS` terms of products not bought before, each of a shape that broadcasts to (customers, products)."""
-        root = np.sqrt(np.maximum(self.support, 0.0))
-        habits = self.habits[:, :, None]
-        return [root, self.support, *self.popularity[:, None, :], *habits, root * habits[1], self.liking]
+    def new(self) -> tuple[list[Terms], list[Terms], list[Terms]]:
+        """The `NEW_TERMS` terms of products not bought before: those of the products, of the customers, and of both."""
+        root, kinds = np.sqrt(np.maximum(self.support, 0.0)), self.habits[1][:, None]
+        return list(self.popularity[:, None, :]), list(self.habits[:, :, None]), [root, self.support, root * kinds, self.liking]
 
 
-def _liking(entries: Histories, shelf: Shelf) -> Figures:
+def _liking(entries: Histories, shelf: Shelf) -> Terms:
     category, categories = shelf.category_numbers()
     if categories == 0:
-        return np.zeros((1, 1))
+        return np.zeros((1, 1), dtype=np.float32)
     bought = np.zeros((entries.customers_count, categories + 1))
     np.add.at(bought, (entries.customer, category[entries.product]), entries.days_count)
     usual = np.bincount(category, shelf.sold, categories + 1) / max(shelf.sold.sum(), 1)
-    shares = np.log((bought + usual + 1e-6) / (bought.sum(axis=1, keepdims=True) + 1.0))
-    liking: Figures = shares[:, category]
+    shares = np.log((bought + usual + 1e-6) / (bought.sum(axis=1, keepdims=True) + 1.0)).astype(np.float32)
+    liking: Terms = shares[:, category]
     return liking
 
 
-def _old_terms(entries: Histories, support: Figures, popularity: Figures, habits: Figures, liking: Figures, as_of_day: int) -> Figures:
+def _old_terms(entries: Histories, support: Terms, popularity: Terms, habits: Terms, liking: Terms, as_of_day: int) -> Figures:
     times = np.log(entries.days_count)
     ago = np.maximum(as_of_day - entries.last_day, 0)
     gap = (entries.last_day - entries.first_day) / np.maximum(entries.days_count - 1, 1)

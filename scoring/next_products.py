@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.arithmetic import on_one_thread
 from models.next_products import NextProducts, Ranked, best, ranked
-from models.product_shelf import Shelf, histories, load_histories, product_names, read_shelf
+from models.product_shelf import histories, load_histories, product_names, read_shelf
 from models.purchases import Knowledge, has_purchases
 from models.tastes import next_products_of
 from regulars.run import Run
@@ -19,6 +19,9 @@ from regulars.tables import CUSTOMER_SCORES, NEXT_PRODUCTS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse
 
 PLACES = 5
+
+Labels = tuple[pa.StringArray, ...]
+"""The products' ids, the same as JSON, and their names, by number."""
 
 
 def write_next_products(warehouse: Warehouse, run: Run) -> None:
@@ -34,17 +37,17 @@ def write_next_products(warehouse: Warehouse, run: Run) -> None:
     if not len(shelf):
         return
     customers = load_histories(warehouse, known, shelf, listed)
-    names = product_names(warehouse, known, shelf)
+    quoted = [json.dumps(one, ensure_ascii=False) for one in shelf.ids]
+    labels = tuple(pa.array(texts, pa.string()) for texts in (shelf.ids, quoted, product_names(warehouse, known, shelf)))
     with on_one_thread():
         for first, part in histories(warehouse, len(customers)):
             for rows in ranked(part, shelf, model, known.day, "own_products" if model is None else model.ranking):
                 ids = customers.slice(first + rows.first, len(rows.scores))
-                warehouse.append(NEXT_PRODUCTS, _rows(rows, ids, shelf, names, run, model))
+                warehouse.append(NEXT_PRODUCTS, _rows(rows, ids, labels, run, model))
 
 
-def _rows(rows: Ranked, customers: pa.ChunkedArray, shelf: Shelf, names: list[str], run: Run, model: NextProducts | None) -> pa.Table:
-    ids, quoted = pa.array(shelf.ids, pa.string()), pa.array([json.dumps(one, ensure_ascii=False) for one in shelf.ids], pa.string())
-    named = pa.array(names, pa.string())
+def _rows(rows: Ranked, customers: pa.ChunkedArray, labels: Labels, run: Run, model: NextProducts | None) -> pa.Table:
+    ids, quoted, named = labels
     places = best(rows.scores, PLACES)
     listed = pc.binary_join_element_wise(*(quoted.take(pa.array(place)) for place in places.T), ", ")
     new = np.where(rows.has_bought, -np.inf, rows.scores)

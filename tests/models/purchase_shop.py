@@ -35,7 +35,11 @@ TABLES = {
         "integer": ("quantity",),
         "timestamp": ("ordered_at", "known_at", "superseded_at"),
     },
-    "staging.stg_products": {"text": ("source", "product_id", "product_name", "category"), "timestamp": ("known_at", "superseded_at")},
+    "staging.stg_products": {
+        "text": ("source", "product_id", "product_name", "category"),
+        "integer": ("lifespan_days",),
+        "timestamp": ("known_at", "superseded_at"),
+    },
     "intermediate.int_refund_allocations": {
         "text": ("source", "order_id", "product_id"),
         "integer": ("quantity", "refunded_day"),
@@ -50,6 +54,7 @@ def create(warehouse: Warehouse) -> None:
     for name, columns in TABLES.items():
         warehouse.execute(f"create schema if not exists {name.split('.')[0]}")
         listed = ", ".join(f"{column} {DATABASE_TYPES[kind]}" for kind, names in columns.items() for column in names)
+        warehouse.execute(f"drop table if exists {name}")
         warehouse.execute(f"create table {name} ({listed})")
 
 
