@@ -19,6 +19,7 @@ from models.product_shelf import Shelf
 from models.product_terms import NEW_TERMS, OLD_TERMS, ProductTerms
 from models.purchases import Histories
 from models.term_line import TermLine, Terms
+from regulars.errors import ArtefactError
 
 Ranking = Literal["blend", "own_products", "last_category", "popularity"]
 
@@ -76,9 +77,15 @@ class NextProducts:
 
     @classmethod
     def from_json(cls, content: bytes) -> NextProducts:
-        """What `to_json` described; its hash must have been checked before."""
+        """What `to_json` described; its hash must have been checked before.
+
+        Raises:
+            ArtefactError: its lines have other terms than this version's.
+        """
         described: Mapping[str, Any] = json.loads(content)
         lines = {name: TermLine(described[name]["constant"], tuple(described[name]["weights"])) for name in ("old", "new")}
+        if (len(lines["old"].weights), len(lines["new"].weights)) != (OLD_TERMS, NEW_TERMS):
+            raise ArtefactError("the next products were learned by another version of Regulars; train anew with `make train`")
         parts = described["neighbours"]
         products = tuple(described["products"])
         weights = np.array(parts["weights"], dtype=np.float32)
