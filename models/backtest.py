@@ -106,7 +106,8 @@ def throw_away_home(folder: Path, orders: Path, cutoff: date, horizon_days: int)
     if "order_id" in columns:
         mapped["order_id"] = "order_id"
     if has_lines:
-        mapped |= {"category": "category", "quantity": {"constant": "1"}}
+        # A category is a customer's through its products: each stands for one of its own.
+        mapped |= {"category": "category", "product_id": "category", "quantity": {"constant": "1"}}
     mapping = {
         "path": orders.name,
         # Rows of one order are its lines; without lines, equal rows are two orders.

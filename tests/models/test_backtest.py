@@ -41,11 +41,11 @@ def file_of(folder: Path, text: str, name: str = "orders.csv") -> Path:
 
 
 def test_rows_with_a_category_are_lines_of_their_order_up_to_the_cutoff(tmp_path: Path) -> None:
-    found = landed(tmp_path, file_of(tmp_path, LINES), "order_lines", "order_id, account_id, net_revenue, quantity, category")
+    found = landed(tmp_path, file_of(tmp_path, LINES), "order_lines", "order_id, account_id, net_revenue, quantity, category, product_id")
     assert found == [
-        ("a1", "7", Decimal(3), 1, None),
-        ("a1", "7", Decimal(3), 1, None),
-        ("a1", "7", Decimal("12.5"), 1, "tea, green"),
+        ("a1", "7", Decimal(3), 1, None, None),
+        ("a1", "7", Decimal(3), 1, None, None),
+        ("a1", "7", Decimal("12.5"), 1, "tea, green", "tea, green"),
     ]
 
 
