@@ -38,7 +38,9 @@ def score(home: Home, as_of: date, kind: Kind = "night") -> None:
                 f"update {NIGHTS.qualified_name} set model_version = ?, scored_because = ? where as_of_date = ?",
                 [scorer.model_version, scorer.why, as_of],
             )
-        run.summary = f"{count:,} customers by {scorer.scored_by} ({scorer.model_version}): {scorer.why}"
+        run.summary = (
+            f"{count:,} customers by {scorer.scored_by} ({scorer.model_version}): {scorer.why.removeprefix(scorer.model_version).lstrip()}"
+        )
 
 
 def write_scores(warehouse: Warehouse, run: Run, scorer: Scorer) -> int:
