@@ -188,7 +188,8 @@ def consents(synced: ActivationHome) -> ActivationHome:
             "create table intermediate.int_account_person_periods as select customer_id as account_id, customer_id,"
             " timestamp '2026-01-01' as known_at, null::timestamp as superseded_at from private.stg_customers"
         )
-        warehouse.execute("insert into control.nights values (?, timestamp '2026-03-02 01:00', 'r', 'c', 'm1', null, null)", [D2])
+        columns = "as_of_date, known_until, run_id, config_hash, model_version"
+        warehouse.execute(f"insert into control.nights ({columns}) values (?, timestamp '2026-03-02 01:00', 'r', 'c', 'm1')", [D2])
     return synced
 
 

@@ -99,7 +99,9 @@ def test_a_transaction_is_whole_or_nothing(either: Home) -> None:
     with open_warehouse(either) as warehouse:
         warehouse.execute("delete from control.nights")
         with suppress(ZeroDivisionError), warehouse.transaction():
-            warehouse.execute("insert into control.nights values ('2024-01-01', '2024-01-01', 'r', 'h', null, null, null)")
+            warehouse.execute(
+                "insert into control.nights (as_of_date, known_until, run_id, config_hash) values ('2024-01-01', '2024-01-01', 'r', 'h')"
+            )
             raise ZeroDivisionError
         assert warehouse.rows("select * from control.nights") == []
         with pytest.raises(Exception, match=r"(?i)not.?null"):
