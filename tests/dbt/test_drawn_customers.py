@@ -15,7 +15,7 @@ AS_OF_DATES = [dt.date(2023, 8, 1), dt.date(2023, 12, 1)]
 def built(warehouse: ScratchWarehouse, sampled_below: str | None, purpose: str = "training") -> dict[str, list[tuple[Any, ...]]]:
     dates = [(day, dt.datetime.combine(day, dt.time()), purpose, None, None, sampled_below) for day in AS_OF_DATES]
     warehouse.set_as_of_dates(dates)
-    warehouse.dbt("run")
+    warehouse.dbt("run", "--select", "tag:features")
     return {
         table: warehouse.run(f"select * from features.{table} order by as_of_date, customer_id, 3")
         for table in ("customer_features", "customer_outcomes")
@@ -27,6 +27,7 @@ def test_drawn_customers_have_the_features_that_they_have_among_all(scratch_ware
     history = History(3)
     for table in CANONICAL_TABLES:
         scratch_warehouse.replace(table, history.rows[table.name])
+    scratch_warehouse.dbt("run", "--select", "tag:staging")
     everyone = built(scratch_warehouse, None)
     drawn = built(scratch_warehouse, "8000")
     for table, rows in everyone.items():

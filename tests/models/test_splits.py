@@ -51,8 +51,9 @@ def test_what_happens_after_the_held_out_cutoff_changes_no_prediction_for_it(tra
     )
     honest, other = (run_trial(some, lifespan_years=2.0) for some in (frame, turned))
     assert honest.churn.held_out == "later cutoff"
-    assert [(count, predicted) for _, count, predicted, _ in honest.bins] == [(count, predicted) for _, count, predicted, _ in other.bins]
-    assert honest.bins != other.bins
+    bins, others = honest.bins("blend"), other.bins("blend")
+    assert [(count, predicted) for _, count, predicted, _ in bins] == [(count, predicted) for _, count, predicted, _ in others]
+    assert bins != others
 
 
 @given(st.lists(st.integers(0, 60), max_size=200), st.integers(2, 6))

@@ -46,7 +46,7 @@ shops as (
         cast(sum(orders_count) as bigint) as orders_count,
         cast(sum(gaps_count) as bigint) as gaps_count,
         cast(sum(active_span_days) as bigint) as active_span_days,
-        sum(net_revenue) as net_revenue
+        cast(sum(net_revenue) as decimal(38, 4)) as net_revenue
     from customers
     group by as_of_date
 )
