@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from activation import folder_exchange
@@ -62,6 +62,7 @@ def summary(shop: ActivationHome) -> str:
     return str(shop.query("select summary from steps where step = 'push lists' order by rowid desc")[0][0])
 
 
+@settings(max_examples=40)
 @given(st.lists(st.one_of(texts, nasty), min_size=1, max_size=6, unique=True), st.one_of(texts, nasty), st.floats(-1e6, 1e6))
 @example(["=1+1", "'=1+1", "''=1+1", "1"], '=HYPERLINK("http://x","y")', -5.0)
 def test_any_cell_round_trips_and_none_is_a_live_formula(ids: list[str], offer: str, value: float) -> None:

@@ -80,7 +80,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return Home.at(path)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(record.map(list), max_size=12),
     line_end=st.sampled_from(["\n", "\r\n"]),
