@@ -3,6 +3,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from datetime import date
@@ -111,6 +112,8 @@ def test_airflow_is_ended_and_a_stranger_with_its_number_is_not(home: Home, caps
     # Nobody's child, so that its end shows at once.
     shell = subprocess.run(["bash", "-c", "setsid sleep 60 >/dev/null 2>&1 & echo $!"], capture_output=True, text=True, check=True)
     other = int(shell.stdout)
+    while os.getpgid(other) != other:  # until it has a session of its own
+        time.sleep(0.01)
     file.write_text(f"{other}@12345 http://127.0.0.1:8080")
     stop(home)
     running = identity(other)
