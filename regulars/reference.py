@@ -68,7 +68,7 @@ def _tables() -> str:
     lines: list[str] = []
     for table in all_tables():
         lines += [f"## {table.qualified_name}", "", f"{table.grain} Written by {table.written_by}.", "", *_table_rows(table), ""]
-    return _page("Tables in which stages meet", "Declared once, in `regulars/tables.py`.", lines)
+    return _page("Tables in which stages meet", "Declared once, in `regulars/tables/`.", lines)
 
 
 def _table_rows(table: Table) -> Iterable[str]:

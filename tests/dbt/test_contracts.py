@@ -1,4 +1,4 @@
-"""What dbt builds is what regulars/tables.py promises."""
+"""What dbt builds is what regulars/tables/ promises."""
 
 from __future__ import annotations
 
