@@ -9,7 +9,6 @@ import random
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ import stamina
 
 from regulars import clock
 from regulars.errors import ConfigurationError, RegularsError, TryAgain
+from regulars.loopback import is_loopback
 
 TRIES = 5
 FIRST_WAIT_SECONDS = 1.0
@@ -195,16 +195,9 @@ def checked_base_url(url: str) -> str:
     host = parts.hostname or ""
     if parts.username or parts.password or parts.query or parts.fragment or not host:
         raise ValueError("expected a plain address such as https://us1.api.mailchimp.com/3.0, and not one with a key in it")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ValueError("expected an https:// address, as the key must not travel in the open")
     return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _title(content: Any) -> str:

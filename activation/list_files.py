@@ -24,6 +24,7 @@ from activation.desired import REASONS, Desired
 from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
 from activation.folder_exchange import former_name, switch_in
 from activation.memory import NO_MEMORY
+from regulars.synced_files import sync_folder
 from regulars.warehouse.duckdb import connect
 
 LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY, replaces_lists=True)
@@ -96,9 +97,9 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     if _is_same(folder, aside, [*files, MANIFEST]):
         shutil.rmtree(aside)
         return Written(folder, len(lists), rows.num_rows, is_changed=False)
-    _sync_folder(aside)
+    sync_folder(aside)
     switch_in(aside, folder)
-    _sync_folder(folder.parent)
+    sync_folder(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
     return Written(folder, len(lists), rows.num_rows, is_changed=True)
 
@@ -212,11 +213,3 @@ def _is_same(folder: Path, aside: Path, names: Sequence[str]) -> bool:
 def _sha256(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

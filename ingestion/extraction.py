@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from pathlib import Path
 from ingestion.source import Extraction, LandedFile, TableExtract, load_source
 from regulars.home import Home
 from regulars.run import Kind, Run, step
+from regulars.synced_files import write_synced
 from regulars.warehouse import open_warehouse
 
 MANIFEST = "manifest.json"
@@ -66,11 +66,7 @@ def read_manifest(folder: Path) -> Extraction:
 
 
 def _write_manifest(extraction: Extraction, folder: Path) -> None:
-    file = folder / MANIFEST
-    with file.open("w", encoding="utf-8") as stream:
-        json.dump(asdict(extraction), stream, indent=1, sort_keys=True)
-        stream.flush()
-        os.fsync(stream.fileno())
+    write_synced(folder / MANIFEST, json.dumps(asdict(extraction), indent=1, sort_keys=True).encode())
 
 
 def _landed_files(run: Run, source_name: str) -> dict[str, LandedFile]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from regulars.home import Home
 from regulars.object_place import ObjectPlace, is_object_place
 from regulars.settings import HomeSettings
+from regulars.synced_files import sync_folder, write_synced
 
 if TYPE_CHECKING:
     from regulars.object_store import ObjectStore
@@ -82,11 +83,11 @@ class FolderStorage:
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=0o700)
         for name, content in files.items():
-            _write_synced(aside / name, content)
-        _sync_folder(aside)
+            write_synced(aside / name, content)
+        sync_folder(aside)
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
 
     def promoted(self) -> tuple[bytes, str] | None:
         file = self._folder / PROMOTED
@@ -94,13 +95,13 @@ class FolderStorage:
 
     def replace_promoted(self, content: bytes, seen: str | None) -> bool:  # noqa: ARG002
         aside = self._home.private_folder(self._folder) / ".promoted.new"
-        _write_synced(aside, content)
+        write_synced(aside, content)
         aside.replace(self._folder / PROMOTED)
-        _sync_folder(self._folder)
+        sync_folder(self._folder)
         return True
 
     def put_aside(self, content: bytes) -> None:
-        _write_synced(self._folder / DAMAGED, content)
+        write_synced(self._folder / DAMAGED, content)
 
 
 class BucketStorage:
@@ -140,18 +141,3 @@ class BucketStorage:
 
     def put_aside(self, content: bytes) -> None:
         self._store.write_bytes(DAMAGED, content)
-
-
-def _write_synced(file: Path, content: bytes) -> None:
-    with file.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from regulars.loopback import is_loopback
 from regulars.yaml_file import Settings
 
 SCHEME = "s3://"
@@ -54,19 +54,12 @@ def _checked_endpoint(url: str | None) -> str | None:
     parts = urlsplit(url)
     if not parts.hostname or parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
         raise ValueError("expected a plain address such as https://fra1.digitaloceanspaces.com, without key, path or bucket")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError(
             "expected an https:// address, as customers' data must not travel in the open; inside a closed network "
             "set AWS_ENDPOINT_URL_S3 instead"
         )
     return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 PlaceText = Annotated[str, AfterValidator(_checked_place)]

@@ -14,7 +14,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from regulars.errors import RegularsError
 from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.literal import literal
@@ -22,6 +21,7 @@ from regulars.settings import warehouse_settings
 from regulars.tables import Column, ColumnType, Table, all_tables
 from regulars.warehouse.publication import publish
 from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
+from regulars.warehouse.slices import replace_slice
 from regulars.warehouse.warehouse import Lending
 
 COLUMN_TYPES: dict[ColumnType, str] = {
@@ -184,15 +184,7 @@ class DuckDBWarehouse:
             self._connection.unregister("appended_rows")
 
     def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
-        if not table.slice_by:
-            raise RegularsError(f"{table.qualified_name} has no slices to replace")
-        written = 0
-        with self.transaction():
-            self.execute(f"delete from {table.qualified_name} where {table.slice_by} = ?", [value])
-            for batch in batches:
-                self.append(table, batch)
-                written += batch.num_rows
-        return written
+        return replace_slice(self, table, value, batches)
 
     def publish(self) -> str:
         publish(self._connection, self._home.published_warehouse)

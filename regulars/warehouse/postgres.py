@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 from psycopg.adapt import Loader
 from psycopg.types.numeric import NumericLoader
 
-from regulars.errors import RegularsError
 from regulars.home import Home
 from regulars.tables import Table
 from regulars.warehouse.postgres_connection import address_of, become, connect, named_errors, take_writers_place
 from regulars.warehouse.postgres_copy import column_type, copy_in, copy_out
 from regulars.warehouse.postgres_roles import is_prepared, prepare
+from regulars.warehouse.slices import replace_slice
 from regulars.warehouse.warehouse import Lending, Role
 
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|\?|%")
@@ -117,15 +117,7 @@ class PostgresWarehouse:
             copy_in(self._connection, name, rows)
 
     def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
-        if not table.slice_by:
-            raise RegularsError(f"{table.qualified_name} has no slices to replace")
-        written = 0
-        with self.transaction():
-            self.execute(f"delete from {table.qualified_name} where {table.slice_by} = ?", [value])
-            for batch in batches:
-                self.append(table, batch)
-                written += batch.num_rows
-        return written
+        return replace_slice(self, table, value, batches)
 
     def publish(self) -> str:
         """Nothing is copied: every stage commits whole, and people read as the role regulars_reader while nights run."""

@@ -22,6 +22,7 @@ from regulars.errors import TRY_AGAIN, RegularsError, TryAgain
 from regulars.home import Home
 from regulars.progress import say
 from regulars.state import State
+from regulars.synced_files import sync_folder
 
 ROTTEN_BLOCK = "Corrupt database file"
 """What DuckDB says when it reads a block of an open database whose bytes are not those that it wrote."""
@@ -126,11 +127,7 @@ def _copy(source: Path, target: Path) -> None:
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
-    descriptor = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)
 
 
 def _logs(home: Home) -> list[Path]:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reporting.charts.canvas import Canvas
-from reporting.charts.scale import Scale
+from reporting.charts.shares_plane import shares_plane
 from reporting.numbers import count, percent
-
-LEFT, FOOT, TOP, RIGHT = 46.0, 44.0, 30.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -21,16 +19,7 @@ class CalibrationBin:
 
 def calibration_curve(width: float, bins: Sequence[CalibrationBin]) -> Canvas:
     """One dot a tenth of the customers, on equal axes from 0 to 1."""
-    side = min(width - LEFT - RIGHT, 340.0)
-    canvas = Canvas(width, side + TOP + FOOT)
-    across, up = Scale(0, 1, LEFT, LEFT + side), Scale(0, 1, TOP + side, TOP)
-    for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
-        canvas.line(across(mark), up(0), across(mark), up(1), "grid")
-        canvas.line(across(0), up(mark), across(1), up(mark), "grid")
-        canvas.text(across(mark), up(0) + 17, percent(mark), "tick", "middle")
-        if mark:
-            canvas.text(LEFT - 7, up(mark) + 4, percent(mark), "tick", "end")
-    canvas.line(across(0), up(0), across(1), up(1), "dashed")
+    canvas, across, up = shares_plane(width)
     canvas.polyline([(across(bin.predicted), up(bin.actual)) for bin in bins], "line-accent")
     for bin in bins:
         tip = f"{count(bin.customers_count)} customers: {percent(bin.predicted)} predicted, {percent(bin.actual)} left"

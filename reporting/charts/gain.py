@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reporting.charts.canvas import Canvas
-from reporting.charts.scale import Scale
+from reporting.charts.shares_plane import LEFT, shares_plane
 from reporting.numbers import percent
 
-LEFT, FOOT, TOP, RIGHT, LEGEND_ROW = 46.0, 44.0, 30.0, 20.0, 19.0
+LEGEND_ROW = 19.0
 
 
 @dataclass(frozen=True)
@@ -23,17 +23,8 @@ class Gain:
 
 def gain_curve(width: float, gains: Sequence[Gain], whole: str) -> Canvas:
     """One line a ranking; a legend below, the first one on top of the others."""
-    side = min(width - LEFT - RIGHT, 340.0)
-    canvas = Canvas(width, side + TOP + FOOT + LEGEND_ROW * (len(gains) + 1))
-    across, up = Scale(0, 1, LEFT, LEFT + side), Scale(0, 1, TOP + side, TOP)
+    canvas, across, up = shares_plane(width, LEGEND_ROW * (len(gains) + 1))
     canvas.text(0, 14, whole, "head")
-    for mark in (0.0, 0.25, 0.5, 0.75, 1.0):
-        canvas.line(across(mark), up(0), across(mark), up(1), "grid")
-        canvas.line(across(0), up(mark), across(1), up(mark), "grid")
-        canvas.text(across(mark), up(0) + 17, percent(mark), "tick", "middle")
-        if mark:
-            canvas.text(LEFT - 7, up(mark) + 4, percent(mark), "tick", "end")
-    canvas.line(across(0), up(0), across(1), up(1), "dashed")
     for gain in reversed(gains):
         steps = len(gain.shares) - 1
         canvas.polyline([(across(number / steps), up(share)) for number, share in enumerate(gain.shares)], f"line-{gain.css}")

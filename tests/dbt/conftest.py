@@ -11,21 +11,12 @@ import pyarrow
 import pytest
 
 from regulars import tables
+from regulars.warehouse.duckdb import COLUMN_TYPES
 from tests.dbt.compiled_project import CompiledProject, models_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt"
 FLAGS = ("--quiet", "--no-use-colors", "--log-level-file", "none")
-DUCKDB_TYPES = {
-    "text": "varchar",
-    "integer": "bigint",
-    "double": "double",
-    "amount": "decimal(18, 4)",
-    "timestamp": "timestamp",
-    "date": "date",
-    "boolean": "boolean",
-    "bytes": "blob",
-}
 DEFAULT_PARAMETERS = {
     "time_zone": "UTC",
     "currency": "GBP",
@@ -50,7 +41,7 @@ class ScratchWarehouse:
         with duckdb.connect(str(path)) as connection:
             for table in self.inputs:
                 columns = ", ".join(
-                    f'"{column.name}" {DUCKDB_TYPES[column.type]}{"" if column.nullable else " not null"}' for column in table.columns
+                    f'"{column.name}" {COLUMN_TYPES[column.type]}{"" if column.nullable else " not null"}' for column in table.columns
                 )
                 connection.execute(f"create schema if not exists {table.schema}")
                 connection.execute(f"create table {table.qualified_name} ({columns})")
