@@ -69,6 +69,7 @@ class Landing:
             offered = self._insert_versions(tables[name], extract.parquet) if extract.parquet else 0
             self._exclude(name, extract.excluded)
             self._settle(tables[name], extract, offered)
+        self._count_waiting()
         self._note_files(extraction)
 
     def _check_file_count(self, extraction: Extraction) -> None:
@@ -215,6 +216,20 @@ class Landing:
             "rows_quarantined": quarantined,
         }
         self._warehouse.append(INGESTION_ACCOUNTS, pa.Table.from_pylist([self._row(table.name) | account]))
+
+    def _count_waiting(self) -> None:
+        """Bring the accounts of all runs up to date: what this one has read again waits no more on their side."""
+        self._warehouse.execute(
+            """
+            update control.ingestion_accounts set rows_waiting = (
+                select count(*) from private.quarantine as waiting
+                where waiting.source = ingestion_accounts.source and waiting.table_name = ingestion_accounts.table_name
+                    and coalesce(waiting.extracted_by, waiting.run_id) = ingestion_accounts.run_id and waiting.closed_by is null
+            )
+            where source = ? and (rows_quarantined > 0 or rows_waiting is null)
+            """,
+            [self._source],
+        )
 
     def _note_files(self, extraction: Extraction) -> None:
         rows = [asdict(file) | {"source": self._source, "run_id": self._run.run_id} for file in extraction.files]

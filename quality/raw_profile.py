@@ -239,10 +239,10 @@ def _measure_consents(warehouse: Warehouse, profile: Profile, known_until: datet
 
 
 def _measure_quarantine(warehouse: Warehouse, profile: Profile) -> None:
-    """What the runs of this night set aside, of what they read."""
+    """What the runs of this night set aside and nobody has mended since, of what they read."""
     for table, read, quarantined in warehouse.rows(
         f"""
-        select table_name, sum(rows_read), sum(rows_quarantined)
+        select table_name, sum(rows_read), sum(coalesce(rows_waiting, rows_quarantined))
         from {INGESTION_ACCOUNTS.qualified_name} where run_id like ? group by table_name
         """,
         [f"night-{profile.as_of}-%"],

@@ -159,6 +159,7 @@ INGESTION_ACCOUNTS = Table(
         required("duplicates_merged", "integer", "Rows whose key and content were known already."),
         required("rows_excluded", "integer", "Rows left out by a declared rule."),
         required("rows_quarantined", "integer", "Rows set aside with a reason."),
+        Column("rows_waiting", "integer", "Rows of rows_quarantined that wait still: in no later file, and not mended by a requeue."),
     ),
     ("run_id", "source", "table_name"),
     "ingestion",

@@ -71,7 +71,7 @@ def recounted(real_orders: Path) -> Counter[tuple[str, str]]:
 
 
 def test_online_retail_accounts_for_every_line(gift_shop: Warehouse, real_orders: Path) -> None:
-    accounts = gift_shop.rows("select * exclude (run_id, source) from control.ingestion_accounts order by table_name")
+    accounts = gift_shop.rows("select * exclude (run_id, source, rows_waiting) from control.ingestion_accounts order by table_name")
     assert accounts == [("order_lines", 1_047_876, 790_968, 0, 256_908, 0), ("refunds", 19_494, 18_391, 0, 1_103, 0)]
     assert sum(account[1] for account in accounts) == 1_067_370
     excluded = gift_shop.rows("select table_name, reason, rows_excluded from control.exclusions")

@@ -42,6 +42,12 @@ def account(shop: IngestionHome, night: int, table: str = "orders") -> tuple[int
     return found
 
 
+def waiting_by_run(shop: IngestionHome) -> list[int]:
+    """rows_waiting of the orders of each run, the first run first."""
+    rows = shop.rows("select rows_waiting from control.ingestion_accounts where table_name = 'orders' order by run_id")
+    return [waiting for (waiting,) in rows]
+
+
 def everything(shop: IngestionHome) -> dict[str, list[tuple[object, ...]]]:
     tables = [
         *(table.qualified_name for table in CANONICAL_TABLES),
@@ -116,6 +122,7 @@ def test_again_in_the_same_run_counts_once(shop: IngestionHome) -> None:
     requeue(shop, 3)
     assert account(shop, 3) == (1, 0, 0, 0, 1)
     assert len(shop.rows(WAITING)) == 1
+    assert waiting_by_run(shop) == [1, 0, 0], "bad again: on the account of the run that read it from its file"
 
 
 def test_in_the_run_that_set_the_rows_aside(shop: IngestionHome) -> None:
@@ -126,6 +133,7 @@ def test_in_the_run_that_set_the_rows_aside(shop: IngestionHome) -> None:
     requeue(shop, 1)
     assert shop.account() == {"rows_read": 2, "rows_loaded": 1, "duplicates_merged": 0, "rows_excluded": 0, "rows_quarantined": 1}
     assert account(shop, 1) == (1, 1, 0, 0, 0)
+    assert waiting_by_run(shop) == [0, 0]
     shop.extract(1)
     shop.land(1)
     assert shop.rows("select count(*), count(distinct record_key) from raw.orders") == [(2, 2)]
@@ -147,6 +155,7 @@ def test_reading_the_file_again_closes_what_waited(shop: IngestionHome) -> None:
     shop.write("orders.csv", HEADER + GOOD + "2,bert,2026-02-14 00:00:00,99\n3,carl,15.02.2026,3\n")
     shop.run(2)
     assert [(file, line) for file, line, *_ in shop.rows(WAITING)] == [("orders.csv", 4)]
+    assert waiting_by_run(shop) == [0, 1]
     shop.tables(GERMAN)
     requeue(shop, 3)
     assert account(shop, 3) == (1, 1, 0, 0, 0)
