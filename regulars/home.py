@@ -43,6 +43,11 @@ class Home:
         return self.configuration or self.path / "config"
 
     @property
+    def warehouse_configuration(self) -> Path:
+        """Where the warehouse is now: a past configuration would say where it was then."""
+        return self.path / "config" / "warehouse.yml"
+
+    @property
     def var(self) -> Path:
         return self.path / "var"
 

@@ -115,7 +115,7 @@ def warehouse_settings(home: Home) -> WarehouseSettings:
     Raises:
         ConfigurationError: config/warehouse.yml is at fault.
     """
-    file = home.config / "warehouse.yml"
+    file = home.warehouse_configuration
     return YamlFile(file).validated(WarehouseSettings) if file.exists() else WarehouseSettings()
 
 

@@ -37,7 +37,7 @@ def address_of(home: Home) -> dict[str, Any]:
         ConfigurationError: there is none, or it cannot be read.
     """
     url = home.warehouse_url or os.environ.get(ADDRESS_VARIABLE, "")
-    file = home.config / "warehouse.yml"
+    file = home.warehouse_configuration
     if not url:
         raise ConfigurationError(
             f"the warehouse is on a Postgres server, and nobody said where: set {ADDRESS_VARIABLE} to "

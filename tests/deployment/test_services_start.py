@@ -112,6 +112,9 @@ def postgres(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         psql = [str(server.bin_path / "psql"), "--no-psqlrc", "-h", str(data), "-p", str(port), "-U", "postgres", "-d", "postgres"]
         for script in scripts:
             subprocess.run([*psql, "-f", str(ROOT / script)], env={**os.environ, "REGULARS_SECRETS": str(folder / "secrets")}, check=True)
+        # The image does this from POSTGRES_PASSWORD_FILE.
+        password = (folder / "secrets/postgres_password").read_text().strip()
+        subprocess.run([*psql, "-c", f"alter role postgres password '{password}'"], check=True)
         health = subprocess.run(
             [str(server.bin_path / service["healthcheck"]["test"][1]), *service["healthcheck"]["test"][2:]], check=False
         )
@@ -249,8 +252,9 @@ def _hold_to_the_backup(folder: Path, service: dict[str, Any]) -> None:
     environment = _environment(service, folder)
     environment["PATH"] = f"{programs}:{environment['PATH']}"
     subprocess.run([*service["entrypoint"], *service["command"]], env=environment, check=True)
-    (dump,) = (folder / "backups").iterdir()
-    assert dump.suffix == ".dump"
-    assert dump.stat().st_mode & 0o777 == 0o600
-    listed = subprocess.run([str(programs / "pg_restore"), "--list", str(dump)], capture_output=True, text=True, check=True).stdout
-    assert "TABLE DATA public dag_run airflow" in listed
+    dumps = sorted((folder / "backups").iterdir())
+    assert [(dump.name.partition("-")[0], dump.suffix) for dump in dumps] == [("airflow", ".dump"), ("regulars", ".dump")]
+    for dump, content in zip(dumps, ("TABLE DATA public dag_run airflow", "DATABASE - regulars|ACL .*regulars"), strict=True):
+        assert dump.stat().st_mode & 0o777 == 0o600
+        listed = subprocess.run([str(programs / "pg_restore"), "--list", str(dump)], capture_output=True, text=True, check=True).stdout
+        assert re.search(content, listed)
