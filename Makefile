@@ -117,4 +117,4 @@ predictions: $(VENV)/.dev  ## Backtests of the public shops in ../shared, into t
 
 .PHONY: docs
 docs: env  ## Write the reference pages anew
-	@python -m regulars.reference
+	@python -m reference

@@ -17,7 +17,8 @@ Days = Annotated[int, Field(ge=1, le=3650)]
 class Segment(Settings):
     """config/segments/<name>.yml; the file's name is the segment's name."""
 
-    name: str = Field(default="", description="Taken from the file's name.")
+    name: str = ""
+    """The name of its file."""
     title: str = Field(max_length=60, description="Name that a marketer reads, and that the list bears in the tool.")
     who: str = Field(description="SQL predicate over the columns of customer_features and customer_scores.")
     why: str = Field(description="What the segment is for, in one sentence.")

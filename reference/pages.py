@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
-
-from regulars.segment import Segment
+from reference.configuration import SECTIONS, Section
 from regulars.segment_rule import RULE_COLUMNS
-from regulars.settings import PredictionSettings, RegistrySettings, ShopSettings, TrainingSettings, WarehouseSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, Table, all_tables
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -43,25 +39,16 @@ def _columns() -> str:
 
 def _configuration() -> str:
     lines: list[str] = []
-    parts: tuple[tuple[str, type[BaseModel]], ...] = (
-        ("config/shop.yml", ShopSettings),
-        ("config/warehouse.yml, which may be missing", WarehouseSettings),
-        ("config/prediction.yml", PredictionSettings),
-        ("config/prediction.yml, under `training`", TrainingSettings),
-        ("config/prediction.yml, under `registry`", RegistrySettings),
-        ("config/segments/NAME.yml", Segment),
-    )
-    for title, model in parts:
-        lines += [f"## {title}", "", "| key | default | meaning |", "| --- | --- | --- |"]
-        for name, field in model.model_fields.items():
-            if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-                continue
-            if model is Segment and name == "name":
-                continue
-            default = "required" if field.default is PydanticUndefined else f"`{field.default}`" if field.default is not None else "none"
-            lines.append(f"| `{name}` | {default} | {field.description} |")
-        lines.append("")
+    for section in SECTIONS:
+        lines += [f"## {section.title}", "", *([section.explanation, ""] if section.explanation else []), *_setting_rows(section), ""]
     return _page("Configuration", "All files are YAML. An unknown key is an error that names file, line and key.", lines)
+
+
+def _setting_rows(section: Section) -> Iterable[str]:
+    yield "| key | default | meaning |"
+    yield "| --- | --- | --- |"
+    for setting in section.settings():
+        yield f"| `{setting.name}` | {setting.default} | {setting.description} |"
 
 
 def _tables() -> str:
@@ -80,7 +67,3 @@ def _table_rows(table: Table) -> Iterable[str]:
 
 def _page(title: str, introduction: str, lines: Iterable[str]) -> str:
     return "\n".join([f"# {title}", "", introduction, "", *lines]).rstrip() + "\n"
-
-
-if __name__ == "__main__":
-    write_pages()

@@ -1,4 +1,4 @@
-from regulars.reference import FOLDER, pages
+from reference.pages import FOLDER, pages
 
 
 def test_the_reference_says_what_the_code_says() -> None:
