@@ -49,20 +49,20 @@ class Slice:
 def for_training(warehouse: Warehouse, run: Run, rows: Sequence[AsOfRow]) -> list[AsOfRow]:
     """The rows of a training with the customers that are drawn, and `outcomes` for those whose features stand.
 
-    Features of a date that has had a night are the night's, and stay those of all customers.
+    Features of a date whose night's are kept are the night's, and stay those of all customers.
     """
     drawn, fingerprint = _sampled_below(warehouse, rows, run.settings.prediction.training.max_rows), _fingerprint(run)
     standing = {
         as_of: Slice(*rest) for as_of, *rest in warehouse.rows(f"select as_of_date, known_until, fingerprint, sampled_below from {SLICES}")
     }
-    nights = {as_of for (as_of,) in warehouse.rows("select as_of_date from control.nights")}
+    kept = _kept_nights(warehouse, run)
     wanted = []
     for row in rows:
         of_drawn = replace(row, sampled_below=drawn)
         if row.as_of in standing and standing[row.as_of].serves(of_drawn, fingerprint):
             wanted.append(replace(of_drawn, purpose="outcomes"))
         else:
-            wanted.append(row if row.as_of in nights else of_drawn)
+            wanted.append(row if row.as_of in kept else of_drawn)
     return wanted
 
 
@@ -106,13 +106,37 @@ def forget_slices_that_knew_less(warehouse: Warehouse) -> None:
         )
 
 
-def prune_trainings(warehouse: Warehouse, earliest: date) -> None:
-    """Delete what no training learns from any more: slices before its earliest cutoff that are no night's."""
+def prune_nights(warehouse: Warehouse, run: Run) -> None:
+    """Delete the features of nights that are kept no longer, or the warehouse would grow by all customers every night.
+
+    A date that a training has learned from stays until no training does.
+    """
+    kept = sorted({*_kept_nights(warehouse, run), run.as_of})
+    learned_from = f"select as_of_date from {OUTCOMES}" if warehouse.exists(OUTCOMES) else "select cast(null as date) where false"
+    for table in (FEATURES, SLICES):
+        warehouse.execute(
+            f"""
+            delete from {table} where as_of_date in (select as_of_date from control.nights)
+                and as_of_date not in ({", ".join("?" for _ in kept)}) and as_of_date not in ({learned_from})
+            """,
+            kept,
+        )
+
+
+def _kept_nights(warehouse: Warehouse, run: Run) -> set[date]:
+    rows = warehouse.rows(
+        "select as_of_date from control.nights order by as_of_date desc limit ?", [run.settings.prediction.keep_feature_nights]
+    )
+    return {as_of for (as_of,) in rows}
+
+
+def prune_trainings(warehouse: Warehouse, run: Run, earliest: date) -> None:
+    """Delete what no training learns from any more: slices before its earliest cutoff, but for the nights that are kept."""
+    kept = sorted(_kept_nights(warehouse, run))
+    but_kept = f"and as_of_date not in ({', '.join('?' for _ in kept)})" if kept else ""
     for table in (FEATURES, OUTCOMES, SLICES):
         if warehouse.exists(table):
-            warehouse.execute(
-                f"delete from {table} where as_of_date < ? and as_of_date not in (select as_of_date from control.nights)", [earliest]
-            )
+            warehouse.execute(f"delete from {table} where as_of_date < ? {but_kept}", [earliest, *kept])
 
 
 def _sampled_below(warehouse: Warehouse, rows: Sequence[AsOfRow], max_rows: int) -> str | None:

@@ -14,6 +14,7 @@ from regulars.feature_slices import (
     forget_slices,
     forget_slices_that_knew_less,
     forget_slices_to_build,
+    prune_nights,
     prune_trainings,
     record_slices,
 )
@@ -68,8 +69,9 @@ def build_features(home: Home, as_of: date, kind: Kind = "night", cutoffs: Seque
             record_slices(warehouse, run)
             if kind == "night":
                 record_night(warehouse, run)
+                prune_nights(warehouse, run)
             if kind == "training":
-                prune_trainings(warehouse, rows[0].as_of)
+                prune_trainings(warehouse, run, rows[0].as_of)
         scope = f"{_in_words(rows)}, " if cutoffs else f"who moved since {carried.as_of}, " if carried else ""
         run.summary = f"{scope}{run.summary}"
 

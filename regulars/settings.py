@@ -105,6 +105,9 @@ class PredictionSettings(Settings):
     never_recommended: tuple[str, ...] = Field(
         default=(), description="Ids of products that are no goods to recommend, such as postage or a gift card."
     )
+    keep_feature_nights: int = Field(
+        default=7, ge=2, description="Nights whose features stay in the warehouse; those of an older one can be computed again at any time."
+    )
     training: TrainingSettings = TrainingSettings()
     registry: Annotated[RegistrySettings, BeforeValidator(_as_registry)] = RegistrySettings()
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from regulars.dbt import set_as_of_dates
-from regulars.feature_slices import AsOfRow, for_training, forget_slices_that_knew_less, record_slices
+from regulars.feature_slices import AsOfRow, for_training, forget_slices_that_knew_less, prune_nights, prune_trainings, record_slices
 from regulars.home import Home
 from regulars.run import Run, open_run
 from regulars.settings import HomeSettings
@@ -85,3 +85,23 @@ def test_the_features_of_a_night_stay_those_of_all_customers(run: Run, warehouse
     )
     assert compute(warehouse, run) == ["a000", "all", "a000", "a000"]
     assert compute(warehouse, run) == ["stands"] * 4
+
+
+def test_nights_keep_their_features_for_so_many_nights(run: Run, warehouse: Warehouse) -> None:
+    """And a date that a training has learned from, for as long as one does."""
+    nights = [AS_OF - timedelta(days=days) for days in range(40)]
+    warehouse.execute("create schema if not exists features")
+    for table in ("customer_features", "customer_outcomes"):
+        warehouse.execute(f"create table features.{table} (as_of_date date, customer_id varchar)")
+    for night in nights:
+        warehouse.execute(
+            "insert into control.nights (as_of_date, known_until, run_id, config_hash) values (?, ?, 'r', 'c')",
+            [night, datetime.combine(night, datetime.min.time())],
+        )
+        warehouse.execute("insert into features.customer_features values (?, 'c')", [night])
+    warehouse.execute("insert into features.customer_outcomes values (?, 'c')", [nights[28]])
+    prune_nights(warehouse, run)
+    standing = "select as_of_date from features.customer_features order by 1 desc"
+    assert warehouse.rows(standing) == [(night,) for night in [*nights[:7], nights[28]]]
+    prune_trainings(warehouse, run, nights[20])
+    assert warehouse.rows(standing) == [(night,) for night in nights[:7]]
