@@ -114,6 +114,7 @@ def _column_aggregates(column: Column, prefix: str) -> Iterator[tuple[tuple[str,
     yield from column_aggregates(column, prefix)
     if column.type in ("integer", "double", "amount"):
         yield (column.name, f"{prefix}log_mean"), mean_of(f"ln(1 + abs({as_number(column)}))")
+        yield (column.name, f"{prefix}zero_share"), f"avg(case when {column.name} = 0 then 1.0 when {column.name} <> 0 then 0.0 end)"
         yield (column.name, f"{prefix}negative_share"), f"avg(case when {column.name} < 0 then 1.0 else 0.0 end)"
 
 

@@ -23,6 +23,8 @@ NEW_STEP = log(4)
 """What is new may be four times as dear in the geometric mean; pence for pounds is a hundred times."""
 FEWEST_NEW = 10.0
 FEWEST_NEW_AMOUNTS = 20.0
+INCREDIBLE = 1e-6
+"""Chance below which nobody believes in chance: where most orders have no discount, on some day none has."""
 NULLS_STEP = 0.02
 VARIED = 5.0
 TIES_STEP = 0.01
@@ -154,7 +156,8 @@ def _new_rows(tonight: Profile, before: Profile, landed: Landed) -> Iterator[Rul
             low, high = length / MEAN_STEP - 0.5, length * MEAN_STEP + 0.5
             yield Rule(table, column.name, "new_mean", low, high, "new texts are about as long as old ones", is_acceptable=True)
         varied = before.value(table, column.name, "new_distinct_count")
-        if varied is not None and varied >= VARIED and known >= FEWEST_NEW_AMOUNTS:
+        all_zero = (before.value(table, column.name, "zero_share") or 0.0) ** known
+        if varied is not None and varied >= VARIED and known >= FEWEST_NEW_AMOUNTS and all_zero < INCREDIBLE:
             promise = "what varied among the new rows of the last good night still does"
             yield Rule(table, column.name, "new_distinct_count", 2, BEYOND_ANY_SHOP, promise, is_acceptable=True)
 

@@ -27,7 +27,7 @@ def score_suite(
     tonight: Profile, before: Profile | None, evaluated: Profile | None, features: Profile, promises: dict[str, str], limits: GateLimits
 ) -> list[Rule]:
     """All rules for one night; those that compare are left out where there is nothing to compare with."""
-    rules = [*_table(tonight, features), *_contract(tonight, promises), *_sense(tonight)]
+    rules = [*_table(tonight, features), *_contract(promises), *_difference(tonight, features), *_sense(tonight)]
     if before is not None:
         # A night that was scored before there was such a column is no measure of it.
         names = [column.name for column in PREDICTED if before.value(TABLE, column.name, "mean") is not None]
@@ -51,7 +51,7 @@ def _table(tonight: Profile, features: Profile) -> Iterator[Rule]:
     yield _rule("scored_by", "distinct_count", 1, 1, "one rung scores a night")
 
 
-def _contract(tonight: Profile, promises: dict[str, str]) -> Iterator[Rule]:
+def _contract(promises: dict[str, str]) -> Iterator[Rule]:
     for column in PROFILED:
         if column.nullable and column not in PREDICTED:
             continue
@@ -63,7 +63,12 @@ def _contract(tonight: Profile, promises: dict[str, str]) -> Iterator[Rule]:
         yield _rule("expected_orders_count", statistic, 0, BEYOND_ANY_SHOP, "a number of orders is finite and not negative")
     for words in promises:
         yield _rule(WHOLE_TABLE, violation(words), 0, 0, words)
-    if tonight.rows_count(TABLE) >= ENOUGH:
+
+
+def _difference(tonight: Profile, features: Profile) -> Iterator[Rule]:
+    """Predictions differ where customers do: those of a shop that opened with one sale may be all the same."""
+    differing = [features.value(CUSTOMER_FEATURES.name, name, "bins_count") for name in ("days_since_last_order", "orders_count")]
+    if tonight.rows_count(TABLE) >= ENOUGH and any(bins is None or bins > 1 for bins in differing):
         for column in PREDICTED:
             yield _rule(column.name, "bins_count", 2, BEYOND_ANY_SHOP, "customers differ")
 
