@@ -41,6 +41,7 @@ class CategoryAffinity:
 
     def favourites_sql(self, known: Knowledge) -> str:
         """A query of customer_id, favourite_category, category_affinity: one row for each customer who bought of a category."""
+        weights = weights_sql(known, f"({categories_sql(known)})", self.half_life_days)
         share = f"least(greatest((weight + {self.strength} * shop_share) / (total + {self.strength}), {CERTAIN}), {1 - CERTAIN})"
         return f"""
             select customer_id, category as favourite_category,
@@ -48,20 +49,23 @@ class CategoryAffinity:
             from (
                 select customer_id, category, share,
                     row_number() over (partition by customer_id order by share desc, category) as place
-                from (select customer_id, category, {share} as share from ({weights_sql(known, self.half_life_days)}) as weights) as shares
+                from (select customer_id, category, {share} as share from ({weights}) as weights) as shares
             ) as ranked
             where place = 1
         """
 
 
-def weights_sql(known: Knowledge, half_life_days: float) -> str:
+def weights_sql(known: Knowledge, days: str, half_life_days: float) -> str:
     """A query of customer_id, category, weight, total, shop_share: one row for each customer and category bought of.
 
     An order is a day on which the customer bought; it weighs 1 on the date and half as much `half_life_days` before.
+
+    Args:
+        days: a table, or a query in brackets, as `categories_sql` has it.
     """
     fading = f"cast(round({PARTS} * exp({-log(2) / half_life_days} * cast({known.day} - ordered_day as double precision))) as bigint)"
     return f"""
-        with bought as ({categories_sql(known)}),
+        with bought as (select * from {days} as days),
         of_category as (
             select customer_id, category, sum({fading}) as weight from bought group by customer_id, category
         ),

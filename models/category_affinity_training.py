@@ -15,8 +15,8 @@ from scipy.special import expit
 from models.category_affinity import CERTAIN, CategoryAffinity, weights_sql
 from models.evaluation import calibration_error, log_loss
 from models.prediction import Figures
-from models.purchases import Knowledge, categories_sql, has_purchases
-from models.sampled import sampled
+from models.purchases import Knowledge, categories_sql, drawn_customers, has_purchases
+from models.sampled import Sample
 from models.splits import folds_by_customer
 from models.term_line import TermLine
 from regulars.settings import HomeSettings
@@ -67,16 +67,34 @@ class _Shares:
         return chosen
 
 
-def learn_category_affinity(warehouse: Warehouse, as_of: date, settings: HomeSettings) -> LearnedAffinity | None:
-    """The affinity for `as_of`; None where the shop has no categories, or too few customers ordered again in the churn horizon before."""
+@dataclass(frozen=True)
+class NextCategories:
+    """What customers had bought of by a cutoff, and what their next orders contained; all that is learned from."""
+
+    cutoff: date
+    by_half_life: Mapping[float, _Shares]
+
+
+def read_next_categories(warehouse: Warehouse, as_of: date, settings: HomeSettings) -> NextCategories | None:
+    """What there is to learn for `as_of`; None where the shop has no categories, or too few customers ordered again in the churn
+    horizon before.
+    """
     if not has_purchases(warehouse, "category"):
         return None
     cutoff = as_of - timedelta(days=settings.prediction.churn_horizon_days)
     then, now = (Knowledge.at(warehouse, day, settings.shop.time_zone) for day in (cutoff, as_of))
-    count = _load_next_orders(warehouse, then, now)
+    drawn = drawn_customers(warehouse)
+    count = _load_next_orders(warehouse, then, now, drawn)
     if count < FEWEST_BUYERS:
         return None
-    by_half_life = {half_life: _shares(warehouse, then, half_life) for half_life in (*HALF_LIVES, A_DAY)}
+    warehouse.create_temporary("category_days", f"as {categories_sql(then, drawn=drawn)}")
+    buyers = drawn.at_most(MOST_BUYERS, count)
+    return NextCategories(cutoff, {half_life: _shares(warehouse, then, buyers, half_life) for half_life in (*HALF_LIVES, A_DAY)})
+
+
+def learn_category_affinity(known: NextCategories) -> LearnedAffinity:
+    """The affinity that tells the next orders best."""
+    by_half_life = known.by_half_life
     customers = by_half_life[A_DAY].customer
     fold = folds_by_customer(customers, 2)
     chosen: dict[int, NDArray[np.int64]] = {}
@@ -104,7 +122,7 @@ def learn_category_affinity(warehouse: Warehouse, as_of: date, settings: HomeSet
         "most_bought_category": {"next_order_hit_rate": float(is_next[often].mean())},
     }
     everyone = np.ones(len(customers), dtype=bool)
-    return LearnedAffinity(_best(by_half_life, everyone), cutoff, len(np.unique(customers)), metrics)
+    return LearnedAffinity(_best(by_half_life, everyone), known.cutoff, len(np.unique(customers)), metrics)
 
 
 def _best(by_half_life: Mapping[float, _Shares], chosen: NDArray[np.bool_]) -> CategoryAffinity:
@@ -136,9 +154,9 @@ def _log_odds(shares: Figures) -> Figures:
     return log_odds
 
 
-def _load_next_orders(warehouse: Warehouse, then: Knowledge, now: Knowledge) -> int:
+def _load_next_orders(warehouse: Warehouse, then: Knowledge, now: Knowledge, drawn: Sample) -> int:
     """Make the temporary table `next_categories`: the categories of the first order after the cutoff; the number of such customers."""
-    later = categories_sql(now, since_day=then.day)
+    later = categories_sql(now, then.day, drawn)
     warehouse.create_temporary(
         "next_categories",
         f"""
@@ -152,14 +170,13 @@ def _load_next_orders(warehouse: Warehouse, then: Knowledge, now: Knowledge) -> 
     return int(warehouse.rows("select count(distinct customer_id) from next_categories")[0][0])
 
 
-def _shares(warehouse: Warehouse, then: Knowledge, half_life: float) -> _Shares:
-    count = int(warehouse.rows("select count(distinct customer_id) from next_categories")[0][0])
+def _shares(warehouse: Warehouse, then: Knowledge, buyers: Sample, half_life: float) -> _Shares:
     rows = warehouse.arrow(
         f"""
         select weights.customer_id, weights.weight, weights.total, weights.shop_share,
             case when next_categories.category is null then 0 else 1 end as is_next
-        from ({weights_sql(then, half_life)}) as weights
-        inner join (select distinct customer_id from next_categories where {sampled(MOST_BUYERS, count)}) as buyers
+        from ({weights_sql(then, "category_days", half_life)}) as weights
+        inner join (select distinct customer_id from next_categories where {buyers.condition}) as buyers
             on weights.customer_id = buyers.customer_id
         left join next_categories
             on weights.customer_id = next_categories.customer_id and weights.category = next_categories.category

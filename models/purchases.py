@@ -9,12 +9,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from models.sampled import EVERYONE, Sample
 from regulars.nights import past_night
 from regulars.warehouse import Warehouse
 
 Numbers = NDArray[np.int64]
 
 EPOCH = date(1970, 1, 1)
+MOST_CUSTOMERS = 1_000_000
+"""A shop of more is learned from through so many, drawn by a hash: what comes of it is the same to the third digit."""
+
 ORDERS, LINES, PRODUCTS, REFUNDS = (
     "intermediate.int_orders",
     "staging.stg_order_lines",
@@ -53,13 +57,19 @@ def has_purchases(warehouse: Warehouse, column: str) -> bool:
     return any(warehouse.rows(f"select 1 from {table} where {column} is not null limit 1") for table in told)
 
 
-def purchases_sql(known: Knowledge, since_day: int | None = None) -> str:
+def drawn_customers(warehouse: Warehouse) -> Sample:
+    """Whom to learn from: everyone, in all but the largest shops."""
+    return EVERYONE.at_most(MOST_CUSTOMERS, int(warehouse.rows(f"select count(distinct customer_id) from {ORDERS}")[0][0]))
+
+
+def purchases_sql(known: Knowledge, since_day: int | None = None, drawn: Sample = EVERYONE) -> str:
     """A query of customer_id, ordered_day, source, order_id, product_id, category: the lines of orders placed before the date.
 
     A line whose product has come back by then as often as it was bought is none.
 
     Args:
         since_day: leave out orders placed before that day.
+        drawn: whose orders.
     """
     since = "" if since_day is None else f"and orders.ordered_day >= {since_day}"
     return f"""
@@ -76,18 +86,22 @@ def purchases_sql(known: Knowledge, since_day: int | None = None) -> str:
         where orders.ordered_day < {known.day} {since}
             and (orders.cancelled_day is null or orders.cancelled_day >= {known.day})
             and {known.holds("orders")}
+            and {drawn.condition}
             and (returned.quantity is null or returned.quantity < lines.quantity)
     """
 
 
-def categories_sql(known: Knowledge, since_day: int | None = None) -> str:
+def categories_sql(known: Knowledge, since_day: int | None = None, drawn: Sample = EVERYONE) -> str:
     """A query of customer_id, ordered_day, category: one row for each day on which a customer bought of a category.
 
     The category is that of the line, else the product's.
+
+    Args:
+        since_day, drawn: as in `purchases_sql`.
     """
     return f"""
         select distinct bought.customer_id, bought.ordered_day, coalesce(bought.category, known_products.category) as category
-        from ({purchases_sql(known, since_day)}) as bought
+        from ({purchases_sql(known, since_day, drawn)}) as bought
         left join (
             select source, product_id, max(category) as category
             from {PRODUCTS} as products

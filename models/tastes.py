@@ -8,9 +8,9 @@ from datetime import date
 from typing import Any
 
 from models.category_affinity import CategoryAffinity
-from models.category_affinity_training import learn_category_affinity
+from models.category_affinity_training import learn_category_affinity, read_next_categories
 from models.next_products import NextProducts
-from models.next_products_training import learn_next_products
+from models.next_products_training import learn_next_products, read_product_history
 from models.registry import UNTRAINED, file_of
 from regulars.home import Home
 from regulars.run import Run
@@ -40,8 +40,11 @@ def learn_tastes(run: Run) -> Tastes:
     facts: dict[str, Any] = {}
     evaluations: list[tuple[date, str, str, float]] = []
     with open_warehouse(run.home, role="scorer") as warehouse:
-        affinity = learn_category_affinity(warehouse, run.as_of, run.settings)
-        products = learn_next_products(warehouse, run.as_of, run.settings)
+        next_categories = read_next_categories(warehouse, run.as_of, run.settings)
+        product_history = read_product_history(warehouse, run.as_of, run.settings)
+    # The warehouse is let go before the learning: nobody else could use it meanwhile.
+    affinity = None if next_categories is None else learn_category_affinity(next_categories)
+    products = None if product_history is None else learn_next_products(product_history)
     for name, learned, content in (
         (CATEGORY_AFFINITY, affinity, None if affinity is None else affinity.affinity.to_json()),
         (NEXT_PRODUCTS, products, None if products is None else products.model.to_json()),

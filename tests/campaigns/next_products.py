@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from models.arithmetic import on_one_thread
-from models.next_products_training import learn_next_products, past_purchases
+from models.next_products_training import learn_next_products, past_purchases, read_product_history
 from models.next_products_trial import HIT_PLACES, PREDICTOR, hits_of
 from models.product_shelf import read_shelf
 from models.purchases import Knowledge
@@ -39,11 +39,13 @@ def evaluate(home: Home, cutoff: date, days: int) -> None:
     settings.prediction = settings.prediction.model_copy(update={"churn_horizon_days": days})
     zone, never = settings.shop.time_zone, settings.prediction.never_recommended
     with open_warehouse(home, role="scorer") as warehouse, on_one_thread():
-        learned = learn_next_products(warehouse, cutoff, settings)
-        assert learned is not None
+        known = read_product_history(warehouse, cutoff, settings)
+        assert known is not None
         then, end = (Knowledge.at(warehouse, day, zone) for day in (cutoff, min(cutoff + timedelta(days), LAST_DAY)))
         past = past_purchases(warehouse, then, end, read_shelf(warehouse, then, days, never))
     assert past is not None
+    with on_one_thread():
+        learned = learn_next_products(known)
     hits = hits_of(past, learned.model)
     names = list(dict.fromkeys(name for name, _ in hits))
     count = past.histories.customers_count

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from models.category_affinity import CategoryAffinity
-from models.category_affinity_training import LearnedAffinity, learn_category_affinity
+from models.category_affinity_training import LearnedAffinity, learn_category_affinity, read_next_categories
 from models.purchases import Knowledge, has_purchases
 from regulars.home import Home
 from regulars.segment_rule import SegmentRule
@@ -23,9 +23,9 @@ def learned(tmp_path_factory: pytest.TempPathFactory) -> LearnedAffinity:
     home = write_configuration(tmp_path_factory.mktemp("categories"))
     with open_warehouse(home) as warehouse:
         fill(warehouse, 1200)
-        found = learn_category_affinity(warehouse, AS_OF, HomeSettings(home))
-    assert found is not None
-    return found
+        known = read_next_categories(warehouse, AS_OF, HomeSettings(home))
+    assert known is not None
+    return learn_category_affinity(known)
 
 
 def test_the_next_order_contains_the_favourite_as_often_as_is_said(learned: LearnedAffinity) -> None:

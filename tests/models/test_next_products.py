@@ -9,7 +9,7 @@ import pytest
 
 from models import next_products
 from models.next_products import NextProducts, best, ranked
-from models.next_products_training import Learned, learn_next_products
+from models.next_products_training import Learned, learn_next_products, read_product_history
 from models.next_products_trial import ranking_of
 from models.product_neighbours import neighbours_of
 from models.product_shelf import all_histories, load_histories, product_names, read_shelf
@@ -34,9 +34,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
 @pytest.fixture(scope="module")
 def learned(home: Home) -> Learned:
     with open_warehouse(home) as warehouse:
-        found = learn_next_products(warehouse, AS_OF, HomeSettings(home))
-    assert found is not None
-    return found
+        known = read_product_history(warehouse, AS_OF, HomeSettings(home))
+    assert known is not None
+    return learn_next_products(known)
 
 
 @pytest.fixture
@@ -158,8 +158,8 @@ def test_a_blend_that_hits_no_more_often_does_not_serve(serving: str) -> None:
 
 def test_a_shop_without_order_lines_or_with_few_buyers_learns_nothing(shop: Warehouse, tmp_path: Path) -> None:
     settings = HomeSettings(Home.at(tmp_path))
-    assert learn_next_products(shop, AS_OF, settings) is None
+    assert read_product_history(shop, AS_OF, settings) is None
     for number in range(20):
         buy(shop, f"c{number}", DAY - 90, "cup")
         buy(shop, f"c{number}", DAY - 5, "cup")
-    assert learn_next_products(shop, AS_OF, settings) is None
+    assert read_product_history(shop, AS_OF, settings) is None
