@@ -27,9 +27,9 @@ Whether an order is one after its refunds: an order left with nothing is no orde
 {#-
 The orders that count on each as_of_date, as the CTE `kept_orders`: placed and not cancelled before, and left with something after the
 refunds made before, all as far as known by known_until. Dates and orders can be narrowed, by conditions on the rows `as_of_dates`
-and `orders`.
+and `orders`, and the orders also by the relation that they are read from: what is left out there is not multiplied by the dates.
 -#}
-{% macro kept_orders(dates='true', orders='true') -%}
+{% macro kept_orders(dates='true', orders='true', read_from=none) -%}
 as_of_dates as (
     select
         as_of_date,
@@ -63,7 +63,7 @@ placed_orders as (
         as_of_dates.as_of_date,
         as_of_dates.as_of_day,
         orders.*
-    from {{ ref('int_orders') }} as orders
+    from {{ read_from or ref('int_orders') }} as orders
     cross join as_of_dates
     where
         {{ is_placed_before('orders', 'as_of_dates.as_of_day', 'as_of_dates.known_until') }}

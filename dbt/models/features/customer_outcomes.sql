@@ -75,12 +75,19 @@ refunds as (
     group by past_horizons.as_of_date, past_horizons.horizon_days, allocations.source, allocations.order_id
 ),
 
+-- Of these customers, before they are multiplied by the horizons.
+wanted_orders as (
+    select orders.*
+    from {{ ref('int_orders') }} as orders
+    where orders.customer_id in (select customers.person_id from customers)
+),
+
 placed_orders as (
     select
         past_horizons.as_of_date,
         past_horizons.horizon_days,
         orders.*
-    from {{ ref('int_orders') }} as orders
+    from wanted_orders as orders
     cross join past_horizons
     where
         coalesce(

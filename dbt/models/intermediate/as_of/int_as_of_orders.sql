@@ -8,7 +8,21 @@
 
 with
 
-{{ kept_orders(orders=is_computed_for('orders') ~ ' and ' ~ is_drawn('orders')) }},
+-- Where every date wants some customers alone.
+any_date as (
+    select case when count(*) = count(sampled_below) then max(sampled_below) end as sampled_below
+    from {{ source('control', 'as_of_dates') }}
+    where purpose <> 'outcomes'
+),
+
+drawn_orders as (
+    select orders.*
+    from {{ ref('int_orders') }} as orders
+    cross join any_date
+    where {{ is_drawn('orders', 'any_date') }}
+),
+
+{{ kept_orders(orders=is_computed_for('orders') ~ ' and ' ~ is_drawn('orders'), read_from='drawn_orders') }},
 
 as_of_orders as (
     select
