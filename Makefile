@@ -107,9 +107,17 @@ campaign: $(VENV)/.dev  ## The long trials; each prints its figures
 	@nice -n 10 python -m tests.campaigns.calibration --customers 20000
 	@nice -n 10 python -m tests.campaigns.next_products
 
+PART := $(if $(SIZE),nights,nights training scoring)
+
 .PHONY: bench
-bench: $(VENV)/.dev  ## Nights of sample shops beside a script by hand, into docs/benchmarks.md: make bench SIZE="1m 10m"
-	@python -m benchmarks $(SIZE)
+bench: $(VENV)/.dev  ## Nights beside a script by hand, a training, the scoring, into docs/benchmarks.md: make bench SIZE="1m 10m", PART=scoring
+	@for part in $(PART); do
+		case $$part in
+			nights) python -m benchmarks $(SIZE) ;;
+			training | scoring) python -m benchmarks.$$part $(SIZE) ;;
+			*) echo "error: there is no part $$part; there are nights, training and scoring" >&2; exit 2 ;;
+		esac
+	done
 
 .PHONY: predictions
 predictions: $(VENV)/.dev  ## Backtests of the public shops in ../shared, into the tables of docs/predictions.md: make predictions TASKS="orii_90"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.comparison import compare_results
+from benchmarks.machine import environment_of, machine
 from benchmarks.measurement import current_step, measure, step_seconds
 from benchmarks.page import write_page
 from benchmarks.result import NightResult, SizeResult, keep_result
@@ -39,16 +39,16 @@ def run(sizes: list[str], folder: Path | None, into: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder, prefix="regulars-benchmark-") as scratch:
         trained = make_shop(Path(scratch) / "trained", ORDERS_TO_TRAIN_ON).home
         _say("training the model on a small shop")
-        measure([sys.executable, "-m", "regulars", "train", "--as-of", COLD_NIGHT.isoformat()], _environment(trained))
+        measure([sys.executable, "-m", "regulars", "train", "--as-of", COLD_NIGHT.isoformat()], environment_of(trained))
         for size in sizes:
-            machine = _machine()
+            ran_on = machine()
             _say(f"{size}: simulating the shop")
             shop = make_shop(Path(scratch) / size, SIZES[size])
             shutil.copytree(trained.models, shop.home.models)
             cold = _night(shop.home, COLD_NIGHT, yesterday=None)
             shop.arrive()
             ordinary = _night(shop.home, ORDINARY_NIGHT, yesterday=COLD_NIGHT)
-            result = SizeResult(size, shop.orders, shop.new_orders, machine, cold, ordinary)
+            result = SizeResult(size, shop.orders, shop.new_orders, ran_on, cold, ordinary)
             write_page(into, keep_result(into / "benchmarks.json", result))
             _remove(shop)
 
@@ -56,27 +56,18 @@ def run(sizes: list[str], folder: Path | None, into: Path) -> None:
 def _night(home: Home, as_of: date, yesterday: date | None) -> NightResult:
     """One night, then the script by hand on the same files, then the two held against each other."""
     night = [sys.executable, "-m", "regulars", "night", "--as-of", as_of.isoformat()]
-    measured, _ = measure(night, _environment(home), current_step(home))
+    measured, _ = measure(night, environment_of(home), current_step(home))
     measured.step_seconds = step_seconds(home, f"night-{as_of}-1")
     lists, kept = home.path / "bare" / as_of.isoformat(), home.path / "bare" / f"{as_of}.parquet"
     bare = [sys.executable, "-m", "benchmarks.bare", "--home", str(home.path), "--as-of", as_of.isoformat(), "--lists", str(lists)]
     bare += ["--yesterday", str(home.path / "bare" / yesterday.isoformat())] if yesterday else []
-    by_hand, printed = measure([*bare, "--keep", str(kept)], _environment(home))
+    by_hand, printed = measure([*bare, "--keep", str(kept)], environment_of(home))
     by_hand.step_seconds = json.loads(printed)
     # To keep the features for the comparison is no part of the work.
     by_hand.seconds -= by_hand.step_seconds.pop("keep")
     customers = compare_results(home, as_of, kept, lists)
     _say(f"  {as_of}: {measured.seconds:,.1f} s, the script by hand {by_hand.seconds:,.1f} s, {customers:,} customers alike")
     return NightResult(as_of.isoformat(), customers, measured, by_hand)
-
-
-def _environment(home: Home) -> dict[str, str]:
-    return {"REGULARS_HOME": str(home.path), "PYTHONPATH": str(ROOT)}
-
-
-def _machine() -> str:
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB of memory; other work when it began: a load of {os.getloadavg()[0]:.1f}"
 
 
 def _remove(shop: BenchmarkShop) -> None:

@@ -34,11 +34,15 @@ class Measurement:
     peak_bytes: int = 0
     step_seconds: dict[str, float] = field(default_factory=dict)
     step_peak_bytes: dict[str, int] = field(default_factory=dict)
+    step_processor_seconds: dict[str, float] = field(default_factory=dict)
+    """What the looks saw pass: a process that nobody waits for takes its last moments with it."""
 
     def look(self, process: psutil.Process, step: str) -> None:
-        used = _resident_bytes(process)
+        used, spent = _bytes_and_seconds(process)
         self.peak_bytes = max(self.peak_bytes, used)
         self.step_peak_bytes[step] = max(self.step_peak_bytes.get(step, 0), used)
+        passed = max(spent - sum(self.step_processor_seconds.values()), 0.0)
+        self.step_processor_seconds[step] = self.step_processor_seconds.get(step, 0.0) + passed
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], step: Callable[[], str] = lambda: "") -> tuple[Measurement, str]:
@@ -91,6 +95,12 @@ def step_seconds(home: Home, run_id: str) -> dict[str, float]:
     return {str(step): float(seconds) for step, seconds in rows}
 
 
+def step_summaries(home: Home, run_id: str) -> dict[str, str]:
+    """What each step that a run has done said of it."""
+    rows = _steps(home.state, "select step, summary from steps where run_id = ? order by rowid", [run_id])
+    return {str(step): str(summary or "") for step, summary in rows}
+
+
 def _steps(file: Path, sql: str, parameters: Sequence[str] = ()) -> list[tuple[str, ...]]:
     try:
         with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5)) as connection:
@@ -99,14 +109,17 @@ def _steps(file: Path, sql: str, parameters: Sequence[str] = ()) -> list[tuple[s
         return []
 
 
-def _resident_bytes(process: psutil.Process) -> int:
-    used = 0
+def _bytes_and_seconds(process: psutil.Process) -> tuple[int, float]:
+    """Resident memory of a process and all that it has started, and the processor seconds of these and of those that have ended."""
+    used, spent = 0, 0.0
     try:
         for one in (process, *process.children(recursive=True)):
             try:
-                used += one.memory_info().rss
+                with one.oneshot():
+                    used += one.memory_info().rss
+                    spent += sum(one.cpu_times()[:4])  # its own, and its children's that it has waited for
             except psutil.NoSuchProcess:
                 continue
     except psutil.NoSuchProcess:
         pass
-    return used
+    return used, spent

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.marked_blocks import replaced
 from benchmarks.measurement import OTHERWISE
 from benchmarks.result import NightResult, SizeResult
+from benchmarks.shop import ROOT
 from reporting.charts.canvas import Canvas
 
+PAGE = ROOT / "docs" / "benchmarks.md"
 GIB = 2**30
 STAGES = {
     "extract, land": ("extract", "land"),
@@ -27,29 +30,13 @@ STYLE = (
     + f".bare{{fill:{BARE_COLOUR}}}.ground{{fill:#fff}}</style>"
 )
 
-HEAD = """# Benchmarks
-
-Nights of the sample shop, each beside one script by hand (`benchmarks/bare.py`): the same files, the same features, predictions
-and lists, with DuckDB and the trained model alone. Both ran one after the other on the same machine; a run whose features, predictions or
-lists differ from the script's fails.
-
-- The **cold night** begins with an empty warehouse: everything is read, landed, versioned, tested, computed, scored and written.
-- The **ordinary night** is the next one: the day's new orders have arrived as files of their own.
-
-The model was trained before, on a small shop. Seconds are wall-clock time of `python -m regulars night`, the start of Airflow
-and of dbt included; processor is the time that all its processes kept processors busy, which does not depend on what else the machine
-did; memory is the largest sum of resident memory over all its processes. `make bench` measures anew
-(`make bench SIZE=10m` one size), and rewrites this page.
-
-![Seconds by stage](benchmarks.svg)
-"""
-
 
 def write_page(folder: Path, results: Sequence[SizeResult]) -> None:
-    """Write benchmarks.md and benchmarks.svg."""
-    parts = [HEAD, _overview(results)]
-    parts += [_by_stage(result) for result in results]
-    (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
+    """Write the nights of benchmarks.md, and benchmarks.svg. A folder without a page gets our own, with what else it says."""
+    page = folder / "benchmarks.md"
+    text = (page if page.exists() else PAGE).read_text(encoding="utf-8")
+    nights = [_overview(results), *(_by_stage(result) for result in results)]
+    page.write_text(replaced(text, "nights", "\n".join(nights)), encoding="utf-8")
     (folder / "benchmarks.svg").write_text(chart(results), encoding="utf-8")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,11 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from benchmarks.marked_blocks import block, replaced
 from benchmarks.measurement import measure
 from models.evaluation import churn_metrics, quantile_metrics, value_metrics
 from models.prediction import Figures
 from regulars.command import run_command
-from regulars.errors import InputError, RegularsError
+from regulars.errors import RegularsError
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "predictions.md"
@@ -160,30 +160,6 @@ def with_row(table: str, row: str) -> str:
     lines = table.splitlines()
     places = [place for place, line in enumerate(lines) if line.startswith(label)]
     return "\n".join([row if place in places else line for place, line in enumerate(lines)] + ([] if places else [row]))
-
-
-def block(page: str, name: str) -> str:
-    """What stands between the markers of that name.
-
-    Raises:
-        InputError: the page has no such markers.
-    """
-    start, end = _place(page, name)
-    return page[start:end]
-
-
-def replaced(page: str, name: str, content: str) -> str:
-    """The page with new content between the markers of that name; see `block`."""
-    start, end = _place(page, name)
-    return f"{page[:start]}{content}{page[end:]}"
-
-
-def _place(page: str, name: str) -> tuple[int, int]:
-    begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-    found = re.search(f"{re.escape(begin)}\n(.*?)\n{re.escape(end)}", page, re.S)
-    if found is None:
-        raise InputError(f"docs/predictions.md: expected {begin} and {end} on lines of their own, where `make predictions` writes")
-    return found.span(1)
 
 
 def _bench(task: Task, score: Path, predictions: Path) -> dict[str, list[str]]:

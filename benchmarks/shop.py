@@ -41,23 +41,26 @@ class BenchmarkShop:
         return self.home.path / "next_day"
 
 
-def make_shop(folder: Path, orders: int) -> BenchmarkShop:
-    """Simulate a shop with about so many orders in a home of its own; what stands in the folder is removed."""
+def make_shop(folder: Path, orders: int, *, has_next_day: bool = True) -> BenchmarkShop:
+    """Simulate a shop with about so many orders in a home of its own; what stands in the folder is removed.
+
+    Args:
+        has_next_day: whether there is a day that can `arrive`.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(ROOT / "config", folder / "config")
     home = Home.at(folder)
     home.private_folder(home.var)
     # In a process of its own, whose memory is gone before anything is measured.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        counts = pool.submit(_simulate, folder, round(orders / ORDERS_PER_CUSTOMER)).result()
+        counts = pool.submit(_simulate, folder, round(orders / ORDERS_PER_CUSTOMER), has_next_day).result()
     return BenchmarkShop(home, *counts)
 
 
-def _simulate(folder: Path, customers: int) -> tuple[int, int]:
+def _simulate(folder: Path, customers: int, has_next_day: bool) -> tuple[int, int]:
     shop = simulate(ShopParameters(customers=customers))
     until = _export(shop.export, folder / "var" / "sample_shop", COLD_NIGHT, None)
-    since = _export(shop.export, folder / "next_day", ORDINARY_NIGHT, COLD_NIGHT)
-    return until, since
+    return until, _export(shop.export, folder / "next_day", ORDINARY_NIGHT, COLD_NIGHT) if has_next_day else 0
 
 
 def _export(export: object, folder: Path, until: date, since: date | None) -> int:

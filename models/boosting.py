@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from models.feature_matrix import Matrix
 from models.prediction import Figures
 from models.splits import FOLDS, SEED, folds_by_customer
+from regulars.errors import ArtefactError
 
 THREADS = 2
 """Fixed: how sums are split over threads decides their last bits, and a training must repeat on any machine."""
@@ -97,9 +98,11 @@ def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Colu
     """The booster's margin on top of the offset for each row, shape (n,): the same whatever rows stand beside it."""
     if len(matrix) == 0:
         return np.zeros(0)
+    if booster.feature_names != columns.names:
+        raise ArtefactError("the trees were fitted on other columns than they are to predict from. Train anew with `make train`")
     # Trees are added to 0 and the offset to their sum: one float32 of both would round amounts of a trillion.
-    data = xgb.DMatrix(matrix, base_margin=np.zeros(len(matrix), np.float32), nthread=THREADS, **_described(columns))
-    margin: Figures = offset + booster.predict(data, output_margin=True).astype(np.float64)
+    alone = np.zeros(len(matrix), np.float32)
+    margin: Figures = offset + booster.inplace_predict(matrix, predict_type="margin", base_margin=alone).astype(np.float64)
     return margin
 
 

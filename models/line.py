@@ -71,10 +71,15 @@ class Line:
 
     def log_odds(self, matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
         """Log odds of churn, shape (n,): the same whatever rows stand beside one."""
-        x = (_terms(matrix, names, offsets) - np.array(self.means)) / np.array(self.deviations)
+        x = self.standardised(matrix, names, offsets)
         # A product of matrices may add up in another order for another number of rows.
         margin: Figures = offsets.churn + self.weights[0] + np.sum(x * np.array(self.weights[1:]), axis=1)
         return margin
+
+    def standardised(self, matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
+        """The terms, in deviations from their means, shape (n, terms)."""
+        x: Figures = (_terms(matrix, names, offsets) - np.array(self.means)) / np.array(self.deviations)
+        return x
 
     def own_terms(self, matrix: Matrix, names: Sequence[str]) -> dict[str, Figures]:
         """What each column of the matrix adds to the log odds up to a constant, each of shape (n,)."""
