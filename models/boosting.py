@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xgboost as xgb
@@ -91,7 +90,9 @@ class Learner:
             unseen[outside] = booster.predict(data, output_margin=True, iteration_range=(0, rounds))
         del boosters
         self._all.set_info(label=label, base_margin=offset)
-        return Fitted(xgb.train(parameters | {"num_parallel_tree": TREES_A_ROUND}, self._all, num_boost_round=rounds), unseen)
+        booster = xgb.train(parameters | {"num_parallel_tree": TREES_A_ROUND}, self._all, num_boost_round=rounds)
+        booster.feature_names = self._columns.names
+        return Fitted(booster, unseen)
 
 
 def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:
@@ -165,9 +166,8 @@ def _seen_and_unseen(
 
 
 def _binned(matrix: Matrix, columns: Columns, like: xgb.DMatrix | None = None) -> xgb.DMatrix:
-    """The data in the trees' bins, a quarter of its size; what was left out takes the bins of what is learned from."""
-    return xgb.QuantileDMatrix(matrix, ref=like, nthread=THREADS, **_described(columns))
+    """The data in the trees' bins, a quarter of its size; what was left out takes the bins of what is learned from.
 
-
-def _described(columns: Columns) -> dict[str, Any]:
-    return {"feature_names": columns.names, "feature_types": columns.types, "enable_categorical": True}
+    Without names: XGBoost compares them at every round, which takes as long as a round of a small shop.
+    """
+    return xgb.QuantileDMatrix(matrix, ref=like, nthread=THREADS, feature_types=columns.types, enable_categorical=True)

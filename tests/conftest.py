@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 from regulars.airflow_environment import NO_TELEMETRY
 from tests import postgres_server as servers
 from tests.object_store import Bucket, ObjectStoreServer, running
+from tests.warm_dbt import WarmDbt
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARE_A_SHOP = ("tests/night/", "tests/quality/")
@@ -36,6 +37,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(SHARE_A_SHOP))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_dbt() -> Iterator[None]:
+    """Builds of this process share dbt's start; what dbt does is done by dbt."""
+    warm = WarmDbt()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("regulars.dbt.subprocess", warm)
+        yield
+    warm.end()
 
 
 @pytest.fixture

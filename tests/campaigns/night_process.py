@@ -40,6 +40,7 @@ from regulars.state import State
 from reporting.report import write_report
 from scoring.match import match
 from scoring.score import score
+from tests.parsed_project import parsed_project
 
 Step = tuple[str, Callable[[], Any]]
 
@@ -122,7 +123,7 @@ def main() -> None:
 
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever dbt prints is no answer
-    manifest = dbtRunner().invoke(["parse", "--quiet", *_places()]).result
+    manifest = dbtRunner().invoke(["parse", "--quiet", "--partial-parse-file-path", str(parsed_project()), *_places()]).result
     with os.fdopen(answers, "w", buffering=1) as stream:
         print("ready", file=stream)
         for line in sys.stdin:

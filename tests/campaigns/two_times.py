@@ -73,7 +73,8 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=200)
     builds = generated(max(parser.parse_args().histories // PER_BUILD, 1))
     with tempfile.TemporaryDirectory() as folder:
-        duckdb, project = InMemoryDuckDB(), compiled({"REGULARS_WAREHOUSE": f"{folder}/warehouse.duckdb"}, Path(folder))
+        address = {"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": f"{folder}/warehouse.duckdb"}
+        duckdb, project = InMemoryDuckDB(), compiled(address, Path(folder))
         wrong = compare("DuckDB", duckdb, project, builds)
         wrong += conditions_missed(duckdb, project, builds)
     with postgres_server() as server, tempfile.TemporaryDirectory() as folder, on_postgres(server, Path(folder)) as (engine, on_server):

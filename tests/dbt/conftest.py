@@ -12,11 +12,12 @@ import pytest
 
 from regulars import tables
 from regulars.warehouse.duckdb import COLUMN_TYPES
-from tests.dbt.compiled_project import CompiledProject, models_for
+from tests.dbt.compiled_project import CompiledProject, InMemoryDuckDB, models_for
+from tests.parsed_project import parsed_project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DBT_PROJECT = REPOSITORY / "dbt"
-FLAGS = ("--quiet", "--no-use-colors", "--log-level-file", "none")
+FLAGS = ("--quiet", "--no-use-colors", "--log-level-file", "none", "--no-write-json")
 DEFAULT_PARAMETERS = {
     "time_zone": "UTC",
     "currency": "GBP",
@@ -100,6 +101,7 @@ class DbtProject:
             "REGULARS_WAREHOUSE": str(warehouse),
             "DBT_TARGET_PATH": str(self.target_path),
             "DBT_LOG_PATH": str(self.target_path),
+            "DBT_PARTIAL_PARSE_FILE_PATH": str(parsed_project()),
         }
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
@@ -120,6 +122,13 @@ def compiled_project(dbt_project: DbtProject, tmp_path_factory: pytest.TempPathF
     warehouse = ScratchWarehouse(tmp_path_factory.mktemp("compiled") / "warehouse.duckdb", dbt_project)
     results = warehouse.dbt("compile", "--select", "+customer_features")
     return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), "customer_features"))
+
+
+@pytest.fixture(scope="module")
+def engine() -> InMemoryDuckDB:
+    database = InMemoryDuckDB()
+    database.fill(tables.PARAMETERS, [DEFAULT_PARAMETERS])
+    return database
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 from regulars import tables
+from tests.dbt.compiled_project import CompiledProject, InMemoryDuckDB
 
 FIRST_DAY = dt.date(2023, 6, 1)
 AS_OF_DATES = [dt.date(2023, 8, 1), dt.date(2023, 9, 20), dt.date(2023, 12, 1)]
@@ -154,14 +155,16 @@ class History:
             )  # fmt: skip
 
 
-def load(warehouse, rows: dict[str, list[dict[str, Any]]], as_of_dates: list[dt.date]) -> None:
+def build(engine: InMemoryDuckDB, project: CompiledProject, rows: dict[str, list[dict[str, Any]]], as_of_dates: list[dt.date]) -> None:
     for table in tables.CANONICAL_TABLES:
-        warehouse.replace(table, rows[table.name])
-    warehouse.set_as_of_dates([(as_of_date, known_until(as_of_date), "night") for as_of_date in as_of_dates])
+        engine.fill(table, rows[table.name])
+    nights = [{"as_of_date": as_of_date, "known_until": known_until(as_of_date), "purpose": "night"} for as_of_date in as_of_dates]
+    engine.fill(tables.AS_OF_DATES, nights)
+    project.build(engine)
 
 
-def features(warehouse, as_of_date: dt.date) -> list[tuple[Any, ...]]:
-    return warehouse.run("select * from features.customer_features where as_of_date = ? order by customer_id", [as_of_date])
+def features(engine: InMemoryDuckDB, as_of_date: dt.date) -> list[tuple[Any, ...]]:
+    return engine.rows(f"select * from features.customer_features where as_of_date = date '{as_of_date}' order by customer_id")
 
 
 def versions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -206,21 +209,18 @@ def matched_by_the_loop(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[Any
     return sorted((refund["record_key"], refund["known_at"], line["order_id"], line["line_id"], units) for refund, line, units in taken)
 
 
-def test_later_events_change_no_earlier_feature(scratch_warehouse):
+def test_later_events_change_no_earlier_feature(engine: InMemoryDuckDB, compiled_project: CompiledProject) -> None:
     history = History(1)
-    scratch_warehouse.set_parameters()
-    load(scratch_warehouse, history.rows, AS_OF_DATES)
-    scratch_warehouse.build()
-    with_the_future = {as_of_date: features(scratch_warehouse, as_of_date) for as_of_date in AS_OF_DATES}
-    matches = scratch_warehouse.run(
+    build(engine, compiled_project, history.rows, AS_OF_DATES)
+    with_the_future = {as_of_date: features(engine, as_of_date) for as_of_date in AS_OF_DATES}
+    matches = engine.rows(
         "select refund_record_key, known_at, order_id, line_id, quantity from intermediate.int_refund_matches order by all"
     )
     assert matches == matched_by_the_loop(history.rows)
     assert len(matches) >= 10
 
     for as_of_date in AS_OF_DATES:
-        load(scratch_warehouse, history.before(as_of_date), [as_of_date])
-        scratch_warehouse.dbt("run")
-        without_it = features(scratch_warehouse, as_of_date)
+        build(engine, compiled_project, history.before(as_of_date), [as_of_date])
+        without_it = features(engine, as_of_date)
         assert len(without_it) >= 10
         assert without_it == with_the_future[as_of_date]

@@ -9,21 +9,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from regulars import tables
 from tests.dbt.compiled_project import CompiledProject, Engine, InMemoryDuckDB, on_postgres
-from tests.dbt.conftest import DEFAULT_PARAMETERS
 from tests.dbt.histories import Rows, histories, union
 from tests.dbt.two_times import differences
 from tests.postgres_server import PostgresServer
 
 HISTORIES_PER_BUILD = 6
-
-
-@pytest.fixture(scope="module")
-def engine() -> InMemoryDuckDB:
-    database = InMemoryDuckDB()
-    database.fill(tables.PARAMETERS, [DEFAULT_PARAMETERS])
-    return database
 
 
 def check(engine: Engine, project: CompiledProject, examples: int) -> None:
