@@ -55,11 +55,11 @@ def blend_figures(warehouse: Warehouse, night: Night) -> list[Figure]:
 def _figure(members: Sequence[Member]) -> Figure:
     one, weighed = members[0], [member for member in members if member.weight > 0]
     bars = [Bar(member.title, member.weight, f"{percent(member.weight)}, alone {member.alone:.4f}") for member in members]
-    compared = f"weighed so it is {one.chosen:.4f}, with equal weights of the usual ones {one.equal:.4f}"
+    compared = f"Weighed so it is {one.chosen:.4f}, with equal weights of the usual members {one.equal:.4f}"
     return figure(
         f"blend-{one.target}",
         f"{TARGETS[one.target]} is the mean of {IN_WORDS[len(weighed)]}",
-        f"Weight of each member, and its {one.loss} alone, {compared}: {one.because}.",
+        f"Weight of each member, and its {one.loss} alone, where less is better. {compared}: {one.because}.",
         lambda width: horizontal_bars(width, bars),
         DataTable(
             ("Member", "Weight", f"{one.loss} alone"),
