@@ -1,26 +1,31 @@
-"""The churn model: the probability of no order within the churn horizon, from three members that err differently.
+"""The churn model: the probability of no order within the churn horizon, from members that err differently.
 
-Trees on top of the buy-till-you-die offset, trees without it that know only their cutoff's share of churn, and a line on
-the offset. Their log odds are averaged and anchored: shifted so that the mean over the customers of as_of is that of the
-offset, the one member that can tell how things go on.
+Trees on top of the buy-till-you-die offset, trees without it that know only their cutoff's share of churn, a line on the
+offset, and the offset itself, usually without a weight of its own. Their log odds are averaged by their weights (see
+`weighting`) and anchored: shifted so that the mean over the customers of as_of is that of the offset, the one member that can
+tell how things go on.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import xgboost as xgb
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from models.boosting import Columns, Learner, Objective, margins
+from models.evaluation import log_losses
 from models.expectation import shift_to
 from models.feature_matrix import Matrix
 from models.line import Line
 from models.offsets import Offsets
 from models.prediction import Figures
+from models.splits import FOLDS, folds_by_customer, some_customers
 from models.training_frame import TrainingFrame
+from models.weighting import MOST_ROWS, Past, Weighting, Weights, blended, choose_weights
 
 ON_OFFSET = Objective({"objective": "binary:logistic", "eval_metric": "logloss"}, {})
 """Without monotone constraints: what is left over an offset need not be monotone."""
@@ -45,57 +50,96 @@ ALONE = Objective(
 """More recent and more orders never raise the risk: noise of a small shop must not say so."""
 
 
+MEMBERS = ("trees_on_offset", "trees_alone", "line", "buy_till_you_die")
+USUAL = MEMBERS[:3]
+NEGLIGIBLE = 0.001
+"""Of log loss: who was better by more on the past was so later in 7 of 10 cases and more (docs/predictions.md)."""
+
+
 @dataclass(frozen=True)
 class ChurnModel:
-    """The members, and the two constants that bring them to the level of as_of."""
+    """The members that have a weight, and the two constants that bring them to the level of as_of."""
 
-    on_offset: xgb.Booster
-    alone: xgb.Booster
-    line: Line
+    weights: Weights
+    on_offset: xgb.Booster | None
+    alone: xgb.Booster | None
+    line: Line | None
     alone_shift: float = 0.0
     anchor: float = 0.0
 
-    members_count: ClassVar[int] = 3
-
     def log_odds(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> Figures:
         """Log odds of churn, shape (n,)."""
-        on_offset = margins(self.on_offset, matrix, offsets.churn, columns)
-        alone = margins(self.alone, matrix, np.zeros(len(matrix)), columns) + self.alone_shift
-        result: Figures = (on_offset + alone + self.line.log_odds(matrix, columns.names, offsets)) / self.members_count + self.anchor
+        result: Figures = self.weights["buy_till_you_die"] * offsets.churn + self.anchor
+        if self.on_offset is not None:
+            result += self.weights["trees_on_offset"] * margins(self.on_offset, matrix, offsets.churn, columns)
+        if self.alone is not None:
+            result += self.weights["trees_alone"] * (margins(self.alone, matrix, np.zeros(len(matrix)), columns) + self.alone_shift)
+        if self.line is not None:
+            result += self.weights["line"] * self.line.log_odds(matrix, columns.names, offsets)
         return result
 
     def anchored(self, matrix: Matrix, columns: Columns, offsets: Offsets) -> ChurnModel:
         """The same shape, with the mean of the offset over these customers."""
         mean = float(expit(offsets.churn).mean()) if len(matrix) else 0.5
-        alone = margins(self.alone, matrix, np.zeros(len(matrix)), columns)
-        level = ChurnModel(self.on_offset, self.alone, self.line, shift_to(alone, mean))
-        return ChurnModel(*_members(level), anchor=shift_to(level.log_odds(matrix, columns, offsets), mean))
+        shift = 0.0 if self.alone is None else shift_to(margins(self.alone, matrix, np.zeros(len(matrix)), columns), mean)
+        level = replace(self, alone_shift=shift, anchor=0.0)
+        return replace(level, anchor=shift_to(level.log_odds(matrix, columns, offsets), mean))
 
     def description(self) -> dict[str, Any]:
-        return {"line": asdict(self.line), "alone_shift": self.alone_shift, "anchor": self.anchor}
+        line = None if self.line is None else asdict(self.line)
+        return {"weights": dict(self.weights), "line": line, "alone_shift": self.alone_shift, "anchor": self.anchor}
 
 
-def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> tuple[ChurnModel, Figures]:
-    """Fit on all cutoffs; not yet anchored. Beside it the log odds of each row by trees that its customer was kept from,
-    anchored to the level of its cutoff.
+def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets) -> tuple[ChurnModel, Figures, Weighting]:
+    """Fit on all cutoffs; not yet anchored. Beside it the log odds of each row by members that its customer was kept from,
+    anchored to the level of its cutoff, and how the weights were chosen.
 
     Args:
         frame: with at least one row.
         matrix: the features and what the offsets put beside them, shape (rows, columns).
     """
     churned = frame.has_churned.astype(np.float64)
-    _, cutoff = np.unique(frame.cutoffs, return_inverse=True)
+    cutoff = frame.cutoff_numbers
     # With half a customer of either kind, so that a cutoff of one kind has odds too.
     share = (np.bincount(cutoff, churned) + 0.5) / (np.bincount(cutoff) + 1.0)
     learner = Learner(matrix, frame.customers, columns)
     on_offset, alone = learner.fit(churned, offsets.churn, ON_OFFSET), learner.fit(churned, logit(share)[cutoff], ALONE)
-    line = Line.fitted(matrix, columns.names, offsets, churned)
-    unseen = (on_offset.unseen + alone.unseen + line.log_odds(matrix, columns.names, offsets)) / ChurnModel.members_count
-    for number in range(len(share)):
+    line, line_unseen = _fit_line(frame, matrix, columns, offsets, churned)
+    unseen = dict(zip(MEMBERS, (on_offset.unseen, alone.unseen, line_unseen, offsets.churn), strict=True))
+    judged = some_customers(frame.customers, MOST_ROWS)
+    few = {member: log_odds[judged] for member, log_odds in unseen.items()}
+
+    def losses(weights: Weights) -> Figures:
+        log_odds = _on_level(blended(few, weights), offsets.churn[judged], cutoff[judged])
+        return log_losses(expit(log_odds), churned[judged])
+
+    past = Past(frame.customers[judged], cutoff[judged])
+    weighting = choose_weights(MEMBERS, USUAL, past, "log loss", losses, NEGLIGIBLE)
+    weights = weighting.weights
+    model = ChurnModel(
+        weights,
+        on_offset.booster if weights["trees_on_offset"] else None,
+        alone.booster if weights["trees_alone"] else None,
+        line if weights["line"] else None,
+    )
+    return model, _on_level(blended(unseen, weights), offsets.churn, cutoff), weighting
+
+
+def _fit_line(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: Offsets, churned: Figures) -> tuple[Line, Figures]:
+    """The line, and the log odds of each row by one that its customer was kept from."""
+    unseen, fold = offsets.churn.copy(), folds_by_customer(frame.customers)
+    for number in range(FOLDS):
+        inside, outside = fold != number, fold == number
+        if inside.any() and outside.any():
+            line = Line.fitted(matrix[inside], columns.names, offsets.where(inside), churned[inside])
+            unseen[outside] = line.log_odds(matrix[outside], columns.names, offsets.where(outside))
+    return Line.fitted(matrix, columns.names, offsets, churned), unseen
+
+
+def _on_level(log_odds: Figures, wanted: Figures, cutoff: NDArray[np.int64]) -> Figures:
+    """The log odds shifted so that their mean is at each cutoff that of those wanted."""
+    result = log_odds.copy()
+    for number in np.unique(cutoff):
         at = cutoff == number
-        unseen[at] += shift_to(unseen[at], float(expit(offsets.churn[at]).mean()))
-    return ChurnModel(on_offset.booster, alone.booster, line), unseen
-
-
-def _members(model: ChurnModel) -> tuple[xgb.Booster, xgb.Booster, Line, float]:
-    return model.on_offset, model.alone, model.line, model.alone_shift
+        result[at] += shift_to(result[at], float(expit(wanted[at]).mean()))
+    return result

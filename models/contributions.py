@@ -2,8 +2,8 @@
 
 Contributions are Shapley values of concepts that come from the customer or else from the typical one, so that they add up to the
 difference of the two log odds: TreeSHAP for the trees, weight times difference for the line, and over all coalitions of the few
-concepts that it knows for what the order history alone tells, buy-till-you-die or the formula. The members' are averaged as
-the blend averages the members.
+concepts that it knows for what the order history alone tells, buy-till-you-die or the formula. The members' are averaged by the
+weights of the blend.
 """
 
 from __future__ import annotations
@@ -76,24 +76,32 @@ class BlendContributions:
     def __init__(self, model: TrainedModel, typical: pa.Table):
         matrix, columns, _ = model.seen(typical)
         concepts = [PLACES[CONCEPT_OF[name]] for name in columns.names]
+        churn = model.churn
+        boosters = (("trees_on_offset", churn.on_offset), ("trees_alone", churn.alone))
         self._model = model
-        self._trees = [TreeContributions(trees, concepts, matrix) for trees in (model.churn.on_offset, model.churn.alone)]
+        self._trees = [
+            (churn.weights[member], TreeContributions(booster, concepts, matrix)) for member, booster in boosters if booster is not None
+        ]
         self._history = HistoryContributions(lambda changed: self._of_offsets(model.offsets(changed)), typical)
-        self._own_terms = model.churn.line.own_terms(matrix, columns.names)
+        self._own_terms = {} if churn.line is None else churn.line.own_terms(matrix, columns.names)
 
     def of(self, rows: Rows) -> Figures:
         with on_one_thread():
             matrix, columns, _ = self._model.seen(rows)
+            churn = self._model.churn
             found = self._history.of(rows)
-            for trees in self._trees:
-                found += trees.of(matrix, len(CONCEPTS))
-            for name, terms in self._model.churn.line.own_terms(matrix, columns.names).items():
-                found[PLACES[CONCEPT_OF[name]]] += terms - self._own_terms[name]
-            return found / self._model.churn.members_count
+            for weight, trees in self._trees:
+                found += weight * trees.of(matrix, len(CONCEPTS))
+            if churn.line is not None:
+                for name, terms in churn.line.own_terms(matrix, columns.names).items():
+                    found[PLACES[CONCEPT_OF[name]]] += churn.weights["line"] * (terms - self._own_terms[name])
+            return found
 
     def _of_offsets(self, offsets: Offsets) -> Figures:
-        """What the members' sum takes from buy-till-you-die: the offset of two of them, and the line's terms."""
-        return 2.0 * offsets.churn + self._model.churn.line.offset_terms(offsets)
+        """What the weighted members take from buy-till-you-die: the offset of all but the trees by themselves, and the line's terms."""
+        churn = self._model.churn
+        found: Figures = (1.0 - churn.weights["trees_alone"]) * offsets.churn
+        return found if churn.line is None else found + churn.weights["line"] * churn.line.offset_terms(offsets)
 
 
 def _subsets(of: Sequence[str]) -> Iterable[tuple[str, ...]]:

@@ -13,6 +13,7 @@ from models.prediction import QUANTILES, Figures
 
 BINS = 10
 SMALLEST_PROBABILITY = 1e-4
+SMALLEST_EXPECTED = 1e-6
 
 
 def churn_metrics(probability: Figures, has_churned: NDArray[np.bool_]) -> dict[str, float]:
@@ -70,6 +71,12 @@ def log_losses(probability: Figures, outcome: Figures) -> Figures:
     """Each customer's negative log likelihood; probabilities are kept `SMALLEST_PROBABILITY` away from 0 and 1."""
     p = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return -(outcome * np.log(p) + (1 - outcome) * np.log1p(-p))
+
+
+def tweedie_losses(expected: Figures, actual: Figures) -> Figures:
+    """Each customer's deviance of a Tweedie distribution of power 1.5, up to what does not depend on what is expected."""
+    root = np.sqrt(np.maximum(expected, SMALLEST_EXPECTED))
+    return 2.0 * (actual / root + root)
 
 
 def log_loss(probability: Figures, outcome: Figures) -> float:

@@ -19,6 +19,7 @@ from models.offsets import Offsets, amounts_of
 from models.prediction import NEXT_ORDER_SHARES, Figures, Prediction
 from models.training_frame import TrainingFrame
 from models.value_quantiles import ValueQuantiles, fit_quantiles
+from models.weighting import Weighting
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ExpectationModel:
     """What it would have said of the rows that it was fitted on; no part of the artefact."""
 
     rung: ClassVar[Rung] = "buy_till_you_die"
+    weightings: ClassVar[Mapping[str, Weighting]] = {}
+    """It has no members to weigh."""
 
     def predict(self, rows: Rows) -> Prediction:
         """Predictions for rows of `customer_features`, each the same whatever rows stand beside it."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from models.expectation import Expected, Level
@@ -67,6 +68,10 @@ class Offsets:
         """Of an order within the value horizon: that of buy-till-you-die, moved by what the churn model moves it by."""
         result: Figures = expit(-(self.no_order + churn_log_odds - self.churn))
         return result
+
+    def where(self, chosen: NDArray[np.bool_]) -> Offsets:
+        """Those of the chosen rows."""
+        return Offsets(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
 
     def beside(self, encoding: FeatureEncoding, rows: Rows) -> Matrix:
         """The features of the rows with `COLUMNS` after them, shape (n, features + 2)."""

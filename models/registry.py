@@ -30,6 +30,9 @@ UNTRAINED: Mapping[str, Rung] = {RULES_VERSION: "rules", FORMULA_VERSION: "formu
 
 Artefact = TrainedModel | ExpectationModel
 MANIFEST = "manifest.json"
+FORMAT = 2
+"""Of the manifest and the files: one more whenever a model could be read otherwise than it was written."""
+
 DECIDING_TRIES = 20
 WHAT_TO_DO = "The model was damaged or changed by hand and nothing was scored with it; train anew with `make train`"
 
@@ -71,7 +74,13 @@ def save_model(
     """
     files = model.files() | dict(tastes or {})
     hashes = {name: _sha256(content) for name, content in files.items()}
-    content = {"model": model.description(), "facts": facts, "files": hashes, "trained_as_of": trained_as_of.isoformat()}
+    content = {
+        "format": FORMAT,
+        "model": model.description(),
+        "facts": facts,
+        "files": hashes,
+        "trained_as_of": trained_as_of.isoformat(),
+    }
     version = _version(trained_as_of.isoformat(), content)
     files[MANIFEST] = _json(content | {"version": version})
     with open_storage(home) as storage:
@@ -83,10 +92,16 @@ def load_model(home: Home, serving: Serving) -> Artefact:
     """The trained model that serves.
 
     Raises:
-        ArtefactError: a file is missing or is not what its hash says.
+        ArtefactError: a file is missing or is not what its hash says, or another version of Regulars wrote it.
     """
     with open_storage(home) as storage:
-        manifest = json.loads(_checked(storage, f"{serving.version}/{MANIFEST}", str(serving.manifest_sha256)))
+        name = f"{serving.version}/{MANIFEST}"
+        manifest = json.loads(_checked(storage, name, str(serving.manifest_sha256)))
+        if manifest.get("format") != FORMAT:
+            raise ArtefactError(
+                f"{storage.place(name)}: expected a model of format {FORMAT}, found {manifest.get('format', 1)}: another version of "
+                "Regulars wrote it. Train anew with `make train`"
+            )
         files = {name: _checked(storage, f"{serving.version}/{name}", expected) for name, expected in manifest["files"].items()}
     kind = ExpectationModel if manifest["model"].get("rung") == ExpectationModel.rung else TrainedModel
     return kind.from_artefact(manifest["model"], files)
@@ -135,7 +150,7 @@ def serving_of(home: Home, version: str) -> Serving:
         return decided[-1]
     try:
         manifest = json.loads(content)
-        named_by = {key: manifest[key] for key in ("model", "facts", "files", "trained_as_of")}
+        named_by = {key: manifest[key] for key in ("format", "model", "facts", "files", "trained_as_of") if key in manifest}
         horizons = {key: manifest["facts"][key] for key in ("churn_horizon_days", "value_horizon_days", "currency")}
     except (ValueError, KeyError, TypeError):
         raise ArtefactError(f"{file}: this is not the manifest that a training wrote. {WHAT_TO_DO}") from None

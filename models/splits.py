@@ -15,3 +15,10 @@ def folds_by_customer(customers: NDArray[np.int64], folds: int = FOLDS) -> NDArr
     shuffled = np.random.default_rng(SEED).permutation(len(unique))
     fold: NDArray[np.int64] = shuffled[numbers] % folds
     return fold
+
+
+def some_customers(customers: NDArray[np.int64], rows: int) -> NDArray[np.bool_]:
+    """Which rows are those of as many whole customers as make about so many rows; all where there are no more."""
+    folds = -(-len(customers) // rows)
+    chosen: NDArray[np.bool_] = folds_by_customer(customers, max(folds, 1)) == 0
+    return chosen

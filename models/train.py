@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import xgboost as xgb
 
 from models.arithmetic import on_one_thread
 from models.expectation_model import fit_expectation_model
-from models.hindcast import Hindcast, run_hindcasts
+from models.hindcast import run_hindcasts
 from models.ladder import IN_WORDS, Bearing, Rung
+from models.model_card import ModelCard
 from models.promotion import Choice, chosen
 from models.registry import UNTRAINED, Serving, decide, decisions, load_model, save_model
 from models.serving import bearing_of
-from models.tastes import Tastes, learn_tastes
+from models.tastes import learn_tastes
 from models.trained_model import fit_model
 from models.training_cutoffs import SHORTEST_WINDOW_DAYS, first_event_date, training_cutoffs
 from models.training_frame import TrainingFrame, read_features, read_training_frame
@@ -27,7 +25,7 @@ from regulars.errors import ArtefactError, InputError
 from regulars.home import Home
 from regulars.run import Kind, Run, step
 from regulars.settings import TrainingSettings
-from regulars.tables import AS_OF_DATES, CALIBRATION_BINS, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, HINDCASTS, MODEL_EVALUATIONS, Table
+from regulars.tables import AS_OF_DATES, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, Table
 from regulars.warehouse import Warehouse, open_warehouse
 
 
@@ -54,13 +52,9 @@ def train(home: Home, as_of: date, kind: Kind = "training") -> None:
         elif choice.rung in ("blend", "buy_till_you_die"):
             model = fit_model(frame, as_of, now) if choice.rung == "blend" else fit_expectation_model(frame, as_of)
             hindcasts = run_hindcasts(frame, model.unseen, model.quantiles, run.settings.prediction.formula_lifespan_years)
-            tastes = learn_tastes(run)
-            facts = _facts(run, frame, trial, choice) | {
-                "hindcasts": {one.cutoff.isoformat(): _plain(one.metrics()) for one in hindcasts},
-                "tastes": tastes.facts,
-            }
-            version, manifest_sha256 = save_model(home, as_of, model, facts, tastes.files)
-            _write_evaluation(home, version, trial, choice.rung, hindcasts, tastes)
+            card = ModelCard(trial, choice, hindcasts, model.weightings, learn_tastes(run))
+            version, manifest_sha256 = save_model(home, as_of, model, card.facts(run, frame), card.tastes.files)
+            card.write(home, version)
             run.summary = _decide(run, version, manifest_sha256, _in_words(version, trial, choice))
         else:
             run.summary = _decide_untrained(run, choice.rung, choice.reasons)
@@ -115,68 +109,6 @@ def _require_built(warehouse: Warehouse, cutoffs: Sequence[date], as_of: date) -
 
 def _dates(warehouse: Warehouse, table: Table) -> set[date]:
     return {day for (day,) in warehouse.rows(f"select distinct as_of_date from {table.qualified_name}")}
-
-
-def _facts(run: Run, frame: TrainingFrame, trial: Trial, choice: Choice) -> dict[str, Any]:
-    prediction = run.settings.prediction
-    return {
-        "churn_horizon_days": prediction.churn_horizon_days,
-        "value_horizon_days": prediction.value_horizon_days,
-        "currency": run.settings.shop.currency,
-        "churn_cutoffs": [cutoff.isoformat() for cutoff in frame.churn_cutoffs],
-        "levels": {
-            cutoff.isoformat(): {
-                name: {"days": seen.days} | asdict(seen.level)
-                for name, seen in (("churn", shop.churn_level), ("value", shop.value_level))
-                if seen is not None
-            }
-            for cutoff, shop in frame.shops.items()
-            if cutoff != run.as_of
-        },
-        "is_open_to_new_customers": frame.shops[run.as_of].is_open,
-        "rows": len(frame),
-        "customers": len(np.unique(frame.customers)),
-        "trial": {
-            name: {"cutoff": part.cutoff.isoformat(), "held_out": part.held_out, "metrics": _plain(part.metrics)}
-            for name, part in (("churn", trial.churn), ("value", trial.value))
-            if part is not None
-        },
-        "rung": choice.rung,
-        "nothing_higher_because": choice.reasons,
-        "against_serving": choice.against_serving,
-        "libraries": {"xgboost": xgb.__version__, "numpy": np.__version__, "pyarrow": pa.__version__},
-    }
-
-
-def _plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float | None]]:
-    """The metrics as JSON can hold them: one that is not defined is null."""
-    return {
-        predictor: {metric: value if np.isfinite(value) else None for metric, value in by_metric.items()}
-        for predictor, by_metric in metrics.items()
-    }
-
-
-def _write_evaluation(home: Home, version: str, trial: Trial, rung: Rung, hindcasts: Sequence[Hindcast], tastes: Tastes) -> None:
-    evaluations = [
-        {"model_version": version, "as_of_date": part.cutoff, "predictor": predictor, "metric": metric, "value": value}
-        for part in trial.parts
-        for predictor, metrics in part.metrics.items()
-        for metric, value in metrics.items()
-        if np.isfinite(value)
-    ]
-    evaluations += [
-        {"model_version": version, "as_of_date": cutoff, "predictor": predictor, "metric": metric, "value": value}
-        for cutoff, predictor, metric, value in tastes.evaluations
-    ]
-    bins = [
-        {"model_version": version, "bin": number, "customers_count": count, "predicted": predicted, "actual": actual}
-        for number, count, predicted, actual in trial.bins(rung)
-    ]
-    with open_warehouse(home, role="scorer") as warehouse:
-        warehouse.replace_slice(MODEL_EVALUATIONS, version, [pa.Table.from_pylist(evaluations)])
-        warehouse.replace_slice(CALIBRATION_BINS, version, [pa.Table.from_pylist(bins)])
-        rows = (rows.append_column("model_version", pa.repeat(version, len(rows))) for one in hindcasts for rows in one.rows())
-        warehouse.replace_slice(HINDCASTS, version, [pa.concat_tables(rows)] if hindcasts else [])
 
 
 def _incumbent(run: Run) -> Incumbent | None:

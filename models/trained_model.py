@@ -21,6 +21,7 @@ from models.offsets import COLUMNS, Offsets
 from models.prediction import Figures, Prediction
 from models.training_frame import TrainingFrame
 from models.value_quantiles import ValueQuantiles, fit_quantiles
+from models.weighting import Weighting
 
 CHURN_FILES = {"on_offset": "churn_on_offset.json", "alone": "churn_alone.json"}
 VALUE_FILES = {"severity": "value_severity.json", "tweedie": "value_tweedie.json"}
@@ -42,7 +43,10 @@ class TrainedModel:
     """None where too few customers spent to know how values are distributed."""
 
     unseen: Unseen | None = field(default=None, repr=False, compare=False)
-    """What the fit says of its own rows, each by trees that its customer was kept from; no part of the artefact."""
+    """What the fit says of its own rows, each by members that its customer was kept from; no part of the artefact."""
+
+    weightings: Mapping[str, Weighting] = field(default_factory=dict, repr=False, compare=False)
+    """How the weights of the members were chosen, by target where there was a choice; no part of the artefact."""
 
     rung: ClassVar[Rung] = "blend"
 
@@ -102,8 +106,11 @@ class TrainedModel:
     def from_artefact(cls, description: Mapping[str, Any], files: Mapping[str, bytes]) -> TrainedModel:
         """The model that `files` and `description` were made from; their hashes must have been checked before."""
         churn, value, quantiles = description["churn"], description["value"], description["quantiles"]
-        trees = {member: from_json(files[name]) for member, name in CHURN_FILES.items()}
-        spending = {member: from_json(files[name]) if name in files else None for member, name in VALUE_FILES.items()}
+        trees, spending = (
+            {member: from_json(files[name]) if name in files else None for member, name in names.items()}
+            for names in (CHURN_FILES, VALUE_FILES)
+        )
+        line = None if churn["line"] is None else Line.from_dict(churn["line"])
         return cls(
             FeatureEncoding(
                 tuple(Feature(feature["name"], feature["kind"]) for feature in description["features"]),
@@ -114,8 +121,8 @@ class TrainedModel:
             Level(**description["churn_level"]),
             description["value_days"],
             Level(**description["value_level"]),
-            ChurnModel(**trees, line=Line.from_dict(churn["line"]), alone_shift=churn["alone_shift"], anchor=churn["anchor"]),
-            ValueModel(**spending, anchor=value["anchor"]),
+            ChurnModel(churn["weights"], **trees, line=line, alone_shift=churn["alone_shift"], anchor=churn["anchor"]),
+            ValueModel(value["weights"], **spending, anchor=value["anchor"]),
             None if quantiles is None else ValueQuantiles(**quantiles),
         )
 
@@ -143,15 +150,18 @@ def fit_model(
     encoding = FeatureEncoding.learned_from(frame.features)
     columns, offsets = _columns(encoding), offsets_of(frame)
     matrix = offsets.beside(encoding, frame.features)
-    churn, churn_unseen = fit_churn(frame, matrix, columns, offsets)
-    value, value_unseen = fit_value(frame, matrix, columns, offsets, churn_unseen)
+    churn, churn_unseen, of_churn = fit_churn(frame, matrix, columns, offsets)
+    value, value_unseen, of_value = fit_value(frame, matrix, columns, offsets, churn_unseen)
+    weightings = {name: one for name, one in (("churn", of_churn), ("value", of_value)) if one is not None}
     quantiles = fit_quantiles(frame, as_of, offsets.order_probability(churn_unseen), value_unseen)
     unseen = Unseen(offsets, churn_unseen, value_unseen)
     offsets = Offsets.of(shop.expectation.of(now), churn_days, churn_level, value_days, value_level)
     matrix = offsets.beside(encoding, now)
     churn = churn.anchored(matrix, columns, offsets)
     value = value.anchored(matrix, columns, offsets, churn.log_odds(matrix, columns, offsets))
-    return TrainedModel(encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles, unseen)
+    return TrainedModel(
+        encoding, shop.expectation, churn_days, churn_level, value_days, value_level, churn, value, quantiles, unseen, weightings
+    )
 
 
 def _columns(encoding: FeatureEncoding) -> Columns:

@@ -74,6 +74,12 @@ class TrainingFrame:
         return replace(self, value=value).where(np.isin(self.cutoffs, np.array(churn_known, dtype="datetime64[D]")))
 
     @property
+    def cutoff_numbers(self) -> NDArray[np.int64]:
+        """The place of each row's cutoff among all, shape (n,)."""
+        _, numbers = np.unique(self.cutoffs, return_inverse=True)
+        return numbers
+
+    @property
     def churn_cutoffs(self) -> list[date]:
         """The cutoffs, ascending."""
         dates: list[date] = np.unique(self.cutoffs).tolist()

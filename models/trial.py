@@ -16,7 +16,7 @@ from models.expectation_model import ExpectationModel, fit_expectation_model
 from models.ladder import IN_WORDS, RUNGS, Rung
 from models.prediction import Figures
 from models.rules import Rules
-from models.splits import folds_by_customer
+from models.splits import folds_by_customer, some_customers
 from models.trained_model import TrainedModel, fit_model
 from models.training_frame import TrainingFrame
 
@@ -200,7 +200,7 @@ class _Trying:
         # Other customers of the same days know the level of these days.
         levels = self.frame.shops[cutoff].levels if held_out == "other customers" else None
         rows = self.frame.where(split.chosen).features
-        learned_from = _at_most(split.learned_from, TRIAL_ROWS)
+        learned_from = split.learned_from.where(some_customers(split.learned_from.customers, TRIAL_ROWS))
         predictions = {
             "rules": Rules.fitted(rows, churn_days, value_days).predict(rows),
             "formula": Formula(churn_days, value_days, self.lifespan_years).predict(rows),
@@ -232,9 +232,3 @@ class _Trying:
             return "later cutoff", Split(known, at)
         fold = folds_by_customer(self.frame.customers, TRIAL_FOLDS)
         return "other customers", Split(self.frame.where(fold != 0), at & (fold == 0))
-
-
-def _at_most(frame: TrainingFrame, rows: int) -> TrainingFrame:
-    """Of a larger frame, as many whole customers as make about so many rows."""
-    folds = -(-len(frame) // rows)
-    return frame if folds <= 1 else frame.where(folds_by_customer(frame.customers, folds) == 0)

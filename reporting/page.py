@@ -13,6 +13,7 @@ from regulars.segment import Segment
 from regulars.settings import HomeSettings
 from regulars.warehouse import Warehouse
 from reporting import numbers
+from reporting.blend_members import blend_figures
 from reporting.customers import CustomerBase, churn_distribution, load_customer_base, value_concentration
 from reporting.figure import Absent, DataTable, Figure
 from reporting.gates import GateCounts, GateFigure, load_gate_counts, load_gate_figures
@@ -43,6 +44,7 @@ class Page:
     order_charts: Sequence[Figure | Absent]
     cohorts: Figure | Absent
     model_charts: Sequence[Figure | Absent]
+    blend_charts: Sequence[Figure]
     hindcast_charts: Sequence[Figure | Absent]
     metrics: DataTable | None
     syncs: Sequence[Sync]
@@ -79,6 +81,7 @@ def load_page(warehouse: Warehouse, settings: HomeSettings, catalogue: Sequence[
             calibration_of(hindcasts) if hindcasts else calibration(warehouse, night),
             *model_against_baselines(warehouse, night),
         ],
+        blend_charts=blend_figures(warehouse, night),
         hindcast_charts=hindcast_figures(hindcasts, night) if hindcasts else [],
         metrics=all_metrics(warehouse, night),
         syncs=sorted(load_syncs(warehouse, as_of), key=lambda sync: (sync.destination, [*titles, sync.segment].index(sync.segment))),

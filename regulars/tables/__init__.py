@@ -26,13 +26,14 @@ from regulars.tables.landed import (
     REFUNDS,
     VERSION_COLUMNS,
 )
-from regulars.tables.models import CALIBRATION_BINS, HINDCASTS, MODEL_EVALUATIONS
+from regulars.tables.models import BLEND_MEMBERS, CALIBRATION_BINS, HINDCASTS, MODEL_EVALUATIONS
 from regulars.tables.nights import AS_OF_DATES, BUILDS, FEATURE_SLICES, NIGHTS, PARAMETERS, STAGED_ROWS
 from regulars.tables.quality import GATE_RESULTS, GATES, HISTOGRAMS, PROFILES
 from regulars.tables.scores import CUSTOMER_REASONS, CUSTOMER_SCORES, NEXT_PRODUCTS, SEGMENT_MATCHES, SEGMENT_MEMBERSHIPS
 
 __all__ = [
     "AS_OF_DATES",
+    "BLEND_MEMBERS",
     "BUILDS",
     "CALIBRATION_BINS",
     "CANONICAL_TABLES",

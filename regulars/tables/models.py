@@ -68,3 +68,23 @@ HINDCASTS = Table(
     "models",
     slice_by="model_version",
 )
+
+BLEND_MEMBERS = Table(
+    "models",
+    "blend_members",
+    "One row per model version, target and member of the blend: how much it weighs, and the losses on past cutoffs that decided it.",
+    (
+        required("model_version", "text", "Version that was trained."),
+        required("target", "text", "churn or value."),
+        required("member", "text", "What is averaged, such as trees_on_offset."),
+        required("weight", "double", "Its share of the average; 0 where it was left out."),
+        required("loss", "text", "What is measured of customers that the members had not seen: log loss, or Tweedie loss of the value."),
+        required("member_loss", "double", "Mean loss of the member by itself."),
+        required("chosen_loss", "double", "Mean loss of the blend with the weights, the same for all members of a target."),
+        required("equal_loss", "double", "Mean loss of the blend with equal weights of the usual members."),
+        required("because", "text", "Why these weights, in words."),
+    ),
+    ("model_version", "target", "member"),
+    "models",
+    slice_by="model_version",
+)

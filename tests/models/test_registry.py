@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import xgboost as xgb
 
-from models.registry import decide, decisions, load_model, promoted_for, save_model
+from models.registry import FORMAT, decide, decisions, load_model, promoted_for, save_model
 from models.train import train
 from models.training_need import why_training_is_due
 from regulars.errors import ArtefactError
@@ -41,6 +41,12 @@ def test_a_flipped_bit_is_refused_before_xgboost_sees_the_file(
     for expected in (str(file), "expected SHA-256", "found", "make train"):
         assert expected in str(error.value)
     assert error.value.exit_code == 2
+
+
+def test_a_model_of_another_format_is_refused(own_trained_shop: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.registry.FORMAT", FORMAT + 1)
+    with pytest.raises(ArtefactError, match=f"manifest.json: expected a model of format {FORMAT + 1}, found {FORMAT}.*make train"):
+        scorer_at(own_trained_shop)
 
 
 def test_every_file_of_the_artefact_is_json_and_hashed(trained_shop: Home) -> None:

@@ -39,6 +39,14 @@ def test_the_page_shows_the_past_dates_pooled_by_customers(home: Home) -> None:
     assert "At 2 past dates: the share expected to stay away for 90 days" in text, "the first one's level was not foretold"
 
 
+def test_the_page_says_what_the_blend_is_made_of_and_why(home: Home) -> None:
+    text = text_of(html(home))
+    assert "The churn probability is the mean of two members" in text
+    assert "Weighed so it is 0.4791, with equal weights of the usual members 0.4960: of 2,410 customers at 16 past cutoffs these" in text
+    assert "Trees by themselves 50.0 % 0.4801 Trees on buy-till-you-die 50.0 % 0.4857 Straight line 0.0 % 0.6383" in text
+    assert "The expected value is the mean" not in text
+
+
 def test_the_ranking_is_held_against_the_simpler_rules(home: Home) -> None:
     gain = gain_of(loaded(home), "churn")
     assert "more than by any simpler rule" in gain.title
