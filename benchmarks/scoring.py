@@ -42,12 +42,13 @@ class BareBatch:
 
     rows: pa.RecordBatch
     matrix: Matrix
-    terms: Figures
+    terms: Figures | None
+    """Of the line; None where it has no weight."""
 
     @classmethod
     def of(cls, model: TrainedModel, rows: pa.RecordBatch) -> BareBatch:
-        matrix, columns, offsets = model.seen(rows)
-        return cls(rows, matrix, model.churn.line.standardised(matrix, columns.names, offsets))
+        (matrix, columns, offsets), line = model.seen(rows), model.churn.line
+        return cls(rows, matrix, None if line is None else line.standardised(matrix, columns.names, offsets))
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class BareMembers:
         offsets = self.model.offsets(batch.rows)
         alone = np.zeros(len(batch.matrix), np.float32)
         trees = [booster.inplace_predict(batch.matrix, predict_type="margin", base_margin=alone) for booster in self.boosters]
-        return [*trees, batch.terms @ np.array(self.model.churn.line.weights[1:]), offsets.churn, offsets.value]
+        line = self.model.churn.line
+        lines = [] if line is None or batch.terms is None else [batch.terms @ np.array(line.weights[1:])]
+        return [*trees, *lines, offsets.churn, offsets.value]
 
 
 @dataclass(frozen=True)
