@@ -122,14 +122,11 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
         def table_of(sql: str) -> pa.Table:
             return database.sql(sql).to_arrow_table()
 
-        best_first = "value_at_risk desc nulls last, customer_id"
         return Comparison(
             enter=table_of("select segment, customer_id, address, content_hash from entering order by segment, customer_id"),
             leave=table_of("select segment, customer_id, address, '' as content_hash from leaving order by segment, customer_id"),
             update=table_of("select * exclude (contact_key) from updating order by customer_id"),
-            rows=table_of(
-                f"select * from members semi join wanted using (segment, customer_id) where {with_rows} order by segment, {best_first}"
-            ),
+            rows=table_of(f"select * from members semi join wanted using (segment, customer_id) where {with_rows}"),
             standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
             readdressed=table_of("select segment, customer_id from readdressed order by segment, customer_id"),
             figures=sets.figures(holdings.lists),
@@ -282,10 +279,10 @@ class _Sets:
             from wanted as w
             left join sent as s on s.customer_id = w.customer_id
             left join held_contacts as h on h.contact_key = w.contact_key
-            where (? and w.content_hash is distinct from s.content_hash) or (? and h.contact_key is null)
+            where ({bool(self._subject.fields)} and w.content_hash is distinct from s.content_hash)
+                or ({self._subject.creates_contacts} and h.contact_key is null)
             qualify row_number() over (partition by w.contact_key order by w.customer_id, w.segment) = 1
-            """,
-            [bool(self._subject.fields), self._subject.creates_contacts],
+            """
         )
 
     def figures(self, existing: frozenset[str]) -> tuple[ListFigures, ...]:

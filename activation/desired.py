@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -18,26 +19,22 @@ ADDRESSES = "private.stg_customers"
 REASONS = ("reason_1", "reason_2", "reason_3", "likely_reason_for_leaving", "leaving_evidence")
 """Columns of `customer_reasons` that lists show."""
 
-MEMBERS_SQL = f"""
-select m.segment, m.customer_id, a.address,
-       case
-           when ? and m.contact_permission = 'granted' then coalesce(c.permission, 'unknown')
-           else m.contact_permission
-       end as contact_permission,
-       m.entered_on, m.expires_on,
-       s.churn_probability, s.expected_value, s.value_at_risk, s.currency, s.favourite_category, s.category_affinity,
-       n.next_product, n.next_product_id, n.next_product_ids, n.new_product, n.new_product_id,
-       p.offer, p.valid_until as offer_valid_until, {", ".join(f"r.{name}" for name in REASONS)}
-from {SEGMENT_MEMBERSHIPS.qualified_name} as m
-left join {CUSTOMER_SCORES.qualified_name} as s on s.customer_id = m.customer_id and s.as_of_date = m.as_of_date
-left join {CUSTOMER_REASONS.qualified_name} as r on r.customer_id = m.customer_id and r.as_of_date = m.as_of_date
-left join {NEXT_PRODUCTS.qualified_name} as n on n.customer_id = m.customer_id and n.as_of_date = m.as_of_date
-left join {PLAYS.qualified_name} as p on p.customer_id = m.customer_id and p.as_of_date = m.as_of_date and p.segment = m.segment
-left join ({{addresses}}) as a on a.customer_id = m.customer_id
-left join segment_channels as g on g.segment = m.segment
-left join contact_permissions as c on c.customer_id = m.customer_id and c.channel = g.channel
-where m.as_of_date = ?
-"""
+ON_CUSTOMER = "on {0}.customer_id = m.customer_id and {0}.as_of_date = m.as_of_date"
+GIVEN = (
+    (
+        ("churn_probability", "expected_value", "value_at_risk", "currency", "favourite_category", "category_affinity"),
+        f"{CUSTOMER_SCORES.qualified_name} as s {ON_CUSTOMER.format('s')}",
+    ),
+    (
+        ("next_product", "next_product_id", "next_product_ids", "new_product", "new_product_id"),
+        f"{NEXT_PRODUCTS.qualified_name} as n {ON_CUSTOMER.format('n')}",
+    ),
+    (("offer", "offer_valid_until"), f"{PLAYS.qualified_name} as p {ON_CUSTOMER.format('p')} and p.segment = m.segment"),
+    (REASONS, f"{CUSTOMER_REASONS.qualified_name} as r {ON_CUSTOMER.format('r')}"),
+)
+"""Columns that a list shows of its members, and what gives them."""
+
+CALLED = {"offer_valid_until": "p.valid_until as offer_valid_until"}
 
 FORMER_SQL = f"""
 select segment, customer_id, expires_on
@@ -89,11 +86,9 @@ where account_rank = 1 and normalised_email like '%@%'
 class Desired:
     """The night's memberships, read in one go so that the warehouse is not held while a tool is talked to.
 
-    `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, churn_probability, expected_value,
-    value_at_risk, currency, favourite_category, category_affinity, the products of `scores.next_products`, offer,
-    offer_valid_until and `REASONS`. `former`: segment, customer_id, expires_on of transient memberships of earlier nights, the
-    latest of each. `addresses`: customer_id, address. `permitted`: segment, customer_id of the members who could be contacted on
-    the night that was sent last.
+    `members`: segment, customer_id, address, contact_permission, entered_on, expires_on, and of `GIVEN` what was wanted.
+    `former`: segment, customer_id, expires_on of transient memberships of earlier nights, the latest of each. `addresses`:
+    customer_id, address. `permitted`: segment, customer_id of the members who could be contacted on the night that was sent last.
     """
 
     as_of: date
@@ -104,11 +99,19 @@ class Desired:
     permitted: pa.Table
 
 
-def read_desired(home: Home, as_of: date, sent_before: date | None = None, *, with_addresses: bool = True) -> Desired:
+def read_desired(
+    home: Home,
+    as_of: date,
+    sent_before: date | None = None,
+    *,
+    with_addresses: bool = True,
+    wanted: Collection[str] | None = None,
+) -> Desired:
     """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
 
     Args:
         sent_before: as_of of the night that was sent last before this one.
+        wanted: the columns of `GIVEN` that are; None for all of them.
         with_addresses: whether all addresses are wanted, by which a tool's contacts are told; else `addresses` is empty.
 
     Raises:
@@ -122,7 +125,7 @@ def read_desired(home: Home, as_of: date, sent_before: date | None = None, *, wi
         knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else NO_ADDRESSES_SQL
-        members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [knows_consents, as_of])
+        members = warehouse.arrow(_members_sql(addresses_sql, wanted), [knows_consents, as_of])
         former = warehouse.arrow(FORMER_SQL, [as_of])
         addresses = warehouse.arrow(addresses_sql if with_addresses else NO_ADDRESSES_SQL)
         permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
@@ -136,13 +139,36 @@ def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_kn
     load_contact_permissions(warehouse, contacts_known_until)
     warehouse.create_temporary("past_addresses", f"as {PAST_ADDRESSES_SQL}", [contacts_known_until])
     addresses_sql = "select customer_id, address from past_addresses"
-    members = warehouse.arrow(MEMBERS_SQL.format(addresses=addresses_sql), [True, as_of])
+    members = warehouse.arrow(_members_sql(addresses_sql, None), [True, as_of])
     former, addresses, permitted = (
         warehouse.arrow(FORMER_SQL, [as_of]),
         warehouse.arrow(addresses_sql),
         warehouse.arrow(PERMITTED_SQL, [date.min]),
     )
     return Desired(as_of, version, members, former, addresses, permitted)
+
+
+def _members_sql(addresses_sql: str, wanted: Collection[str] | None) -> str:
+    """The query of `Desired.members`, which joins what gives the wanted columns and nothing else."""
+    columns, joins = "", ""
+    for names, relation in GIVEN:
+        chosen = [name for name in names if wanted is None or name in wanted]
+        columns += "".join(f", {CALLED.get(name, name)}" for name in chosen)
+        joins += f"left join {relation}\n" if chosen else ""
+    return f"""
+        select m.segment, m.customer_id, a.address,
+               case
+                   when ? and m.contact_permission = 'granted' then coalesce(c.permission, 'unknown')
+                   else m.contact_permission
+               end as contact_permission,
+               m.entered_on, m.expires_on{columns}
+        from {SEGMENT_MEMBERSHIPS.qualified_name} as m
+        {joins}
+        left join ({addresses_sql}) as a on a.customer_id = m.customer_id
+        left join segment_channels as g on g.segment = m.segment
+        left join contact_permissions as c on c.customer_id = m.customer_id and c.channel = g.channel
+        where m.as_of_date = ?
+    """
 
 
 def _model_version(warehouse: Warehouse, as_of: date) -> str:
@@ -171,7 +197,7 @@ def _require_open_gate(warehouse: Warehouse, as_of: date) -> None:
 
 
 def _load_present_permissions(warehouse: Warehouse, home: Home) -> bool:
-    """Make the temporary tables that `MEMBERS_SQL` joins; False where no consents were ever built."""
+    """Make the temporary tables that `_members_sql` joins; False where no consents were ever built."""
     _load_channels(warehouse, home)
     if warehouse.exists("staging.stg_consents"):
         load_contact_permissions(warehouse)

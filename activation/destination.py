@@ -108,7 +108,7 @@ class Changes:
 
     `enter` and `leave` have the columns segment, customer_id, address and content_hash; `update` has customer_id, address,
     content_hash and one column a field; `rows` has every member that is to stand on a list, with all columns of
-    `activation.desired.Desired.members`, sorted.
+    `activation.desired.Desired.members`, in any order.
     """
 
     as_of: date

@@ -35,7 +35,14 @@ MANIFEST = "manifest.json"
 LIVE_FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"
 """What a spreadsheet may take for a formula, after any apostrophes, so that an apostrophe put before it can be taken off again."""
 
-_TEXT = "'\"' || replace(case when regexp_matches({0}, $live) then '''' || {0} else {0} end, '\"', '\"\"') || '\"'"
+HARMLESS = "({0} >= '0' and {0} < ':') or ({0} >= 'A' and {0} < '＋')"
+"""SQL of whether a text begins with a digit, or with a letter or what comes after it: nearly all do, and then cannot be live."""
+
+_TEXT = (
+    "'\"' || replace(case when "
+    + HARMLESS
+    + " then {0} when regexp_matches({0}, $live) then '''' || {0} else {0} end, '\"', '\"\"') || '\"'"
+)
 _PLAIN = "'\"' || cast({0} as varchar) || '\"'"
 
 COLUMNS: dict[str, str] = {
@@ -136,11 +143,11 @@ def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
     header = ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
     # Permission to be reached on another channel is no permission to be mailed.
     cells = COLUMNS if one.channel == "email" else COLUMNS | {"email": "null"}
-    line = " || ',' || ".join(f"coalesce({cell}, '\"\"')" for cell in cells.values())
+    line = ", ".join(f"coalesce({cell}, '\"\"')" for cell in cells.values())
     with connect() as database:
         database.register("list_rows", rows)
         lines: pa.RecordBatchReader = database.sql(
-            f"select {line} || chr(13) || chr(10) as line from list_rows where segment = $segment"
+            f"select concat_ws(',', {line}) || chr(13) || chr(10) as line from list_rows where segment = $segment"
             " order by value_at_risk desc nulls last, customer_id",
             params={"segment": one.segment, "live": LIVE_FORMULA},
         ).to_arrow_reader(50_000)

@@ -40,7 +40,7 @@ def plan_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
         ConfigurationError, InputError, TryAgain: see the message.
     """
     with step(home, f"plan {name}", kind, as_of) as run:
-        with _open_sync(run, name, secrets) as sync:
+        with _open_sync(run, name, secrets, with_rows=False) as sync:
             plan = sync.plan()
             sync.clear(plan)
             sync.keep(plan)
@@ -60,7 +60,7 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
         SyncIncomplete: the destination does not hold everything; the message names the rest.
         ConfigurationError, InputError, TryAgain: see the message.
     """
-    with step(home, f"push {name}", kind, as_of) as run, _open_sync(run, name, secrets) as sync:
+    with step(home, f"push {name}", kind, as_of) as run, _open_sync(run, name, secrets, with_rows=True) as sync:
         plan = sync.plan(with_rows=True)
         sync.clear(plan)
         note_contacts(run)
@@ -68,7 +68,7 @@ def push_destination(home: Home, as_of: date, kind: Kind, name: str, secrets: Ma
 
 
 @contextmanager
-def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterator[_Sync]:
+def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None, *, with_rows: bool) -> Iterator[_Sync]:
     latest = run.state.latest_sent()
     if latest is not None and run.as_of < latest:
         raise GuardStopped(f"{name}: nothing was sent, because the night of {run.as_of} is past: that of {latest} has been sent")
@@ -76,22 +76,31 @@ def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None) -> Iterat
     with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
         destination = configured.connect(run.home, secrets)
         try:
-            yield _Sync(run, configured, destination)
+            yield _Sync(run, configured, destination, with_rows=with_rows)
         finally:
             destination.close()
 
 
 class _Sync:
-    """One attempt to bring one night to one destination: its lists, and those whose segment is gone and that are to be emptied."""
+    """One attempt to bring one night to one destination: its lists, and those whose segment is gone and that are to be emptied.
 
-    def __init__(self, run: Run, configured: Configured, destination: Destination):
+    Only a plan that is pushed needs all that the lists show.
+    """
+
+    def __init__(self, run: Run, configured: Configured, destination: Destination, *, with_rows: bool):
         self._run = run
         self._configured = configured
         self._destination = destination
         self._ledger = Ledger(run.state, configured.name)
         self._replaces_lists = destination.capabilities.replaces_lists
         by_customer = destination.capabilities.contact_key == CUSTOMER_KEY
-        self._desired = read_desired(run.home, run.as_of, self._ledger.sent_before(run.as_of), with_addresses=not by_customer)
+        self._desired = read_desired(
+            run.home,
+            run.as_of,
+            self._ledger.sent_before(run.as_of),
+            with_addresses=not by_customer,
+            wanted=None if with_rows else {"value_at_risk", *configured.settings.mapped_fields().values()},
+        )
         with run.state.transaction() as connection:
             self._stranger_key = home_key(connection, "strangers")
         self._target = destination.target()

@@ -147,15 +147,18 @@ def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings
     words = np.stack([told[concept].to_numpy() for concept in CONCEPTS])
     candidates = (contributions >= LEAST_CONTRIBUTION) & (words != None)  # noqa: E711 - by element
     place = np.argsort(np.argsort(np.where(candidates, -contributions, np.inf), axis=0, kind="stable"), axis=0, kind="stable")
-    candidates &= place < MOST_CANDIDATES
     moves = np.full(contributions.shape, np.nan)
     probability = expit(log_odds)
-    for number, concept in enumerate(CONCEPTS):
-        for kind in (True, False):
-            at = np.flatnonzero(candidates[number] & (is_at_risk == kind))
-            if len(at):
-                without = churn_log_odds(predictor, replaced(rows.take(at), {concept}, opposites[kind].features))
-                moves[number, at] = side[at] * (probability[at] - expit(without))
+    # Who has been told enough of the first needs no more.
+    for places in (range(MOST_REASONS), range(MOST_REASONS, MOST_CANDIDATES)):
+        is_wanting = np.sum(np.nan_to_num(moves, nan=-1.0) >= LEAST_MOVE, axis=0) < MOST_REASONS
+        for number, concept in enumerate(CONCEPTS):
+            is_tried = candidates[number] & np.isin(place[number], places) & is_wanting
+            for kind in (True, False):
+                at = np.flatnonzero(is_tried & (is_at_risk == kind))
+                if len(at):
+                    without = churn_log_odds(predictor, replaced(rows.take(at), {concept}, opposites[kind].features))
+                    moves[number, at] = side[at] * (probability[at] - expit(without))
     return Told(is_at_risk, contributions, moves, words)
 
 

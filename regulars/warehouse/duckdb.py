@@ -19,6 +19,7 @@ from regulars.home import Home
 from regulars.literal import literal
 from regulars.settings import warehouse_settings
 from regulars.tables import Column, ColumnType, Table, all_tables
+from regulars.warehouse.compression import declared
 from regulars.warehouse.publication import publish
 from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
 from regulars.warehouse.slices import replace_slice
@@ -40,9 +41,6 @@ EngineError = duckdb.Error
 
 WRITER_WAIT_SECONDS = 60.0
 CONTAINER_MEMORY = Path("/sys/fs/cgroup/memory.max")
-UNCOMPRESSED = ("record_key", "content_hash", "order_id", "line_id", "refund_id")
-"""Texts of the landed tables that hardly repeat: to look for what they have in common took a third of a landing, and who reads them
-pays again. Without it a landed row takes some 40 bytes more on disk."""
 
 
 class DuckDBWarehouse:
@@ -218,9 +216,7 @@ def _spill_folder(file: Path) -> Path:
 
 
 def _declared(column: Column) -> str:
-    """The column as `create table` has it."""
-    compression = " using compression uncompressed" if column.name in UNCOMPRESSED else ""
-    return f"{column.name} {COLUMN_TYPES[column.type]}{'' if column.nullable else ' not null'}{compression}"
+    return declared(column.name, COLUMN_TYPES[column.type], nullable=column.nullable)
 
 
 def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:

@@ -16,6 +16,7 @@ import duckdb
 
 from regulars.literal import literal
 from regulars.tables import all_tables
+from regulars.warehouse.compression import declared
 
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 SLICES = {table.qualified_name: table.slice_by for table in all_tables() if table.slice_by}
@@ -65,7 +66,9 @@ def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
             slices = missing.get(name)
             if slices is None:
                 connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
-                connection.execute(f"create or replace table published.{name} as select * from {name}")
+                columns = ", ".join(declared(f'"{column}"', type) for column, type in own[name])
+                connection.execute(f"create or replace table published.{name} ({columns})")
+                connection.execute(f"insert into published.{name} select * from {name}")
             elif slices:
                 places = ", ".join("?" for _ in slices)
                 connection.execute(f"insert into published.{name} select * from {name} where {SLICES[name]} in ({places})", slices)
