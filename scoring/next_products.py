@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from models.arithmetic import on_one_thread
 from models.next_products import NextProducts, Ranked, best, ranked
 from models.product_shelf import histories, load_histories, product_names, read_shelf
 from models.purchases import Knowledge, has_purchases
@@ -17,6 +16,7 @@ from models.tastes import next_products_of
 from regulars.run import Run
 from regulars.tables import CUSTOMER_SCORES, NEXT_PRODUCTS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse
+from scoring.side_by_side import side_by_side
 
 PLACES = 5
 
@@ -39,11 +39,13 @@ def write_next_products(warehouse: Warehouse, run: Run) -> None:
     customers = load_histories(warehouse, known, shelf, listed)
     quoted = [json.dumps(one, ensure_ascii=False) for one in shelf.ids]
     labels = tuple(pa.array(texts, pa.string()) for texts in (shelf.ids, quoted, product_names(warehouse, known, shelf)))
-    with on_one_thread():
-        for first, part in histories(warehouse, len(customers)):
-            for rows in ranked(part, shelf, model, known.day, "own_products" if model is None else model.ranking):
-                ids = customers.slice(first + rows.first, len(rows.scores))
-                warehouse.append(NEXT_PRODUCTS, _rows(rows, ids, labels, run, model))
+    for first, part in histories(warehouse, len(customers)):
+
+        def rows_of(one: Ranked, first: int = first) -> pa.Table:
+            return _rows(one, customers.slice(first + one.first, len(one.scores)), labels, run, model)
+
+        ranks = ranked(part, shelf, model, known.day, "own_products" if model is None else model.ranking)
+        warehouse.append(NEXT_PRODUCTS, pa.concat_tables(side_by_side(rows_of, ranks)))
 
 
 def _rows(rows: Ranked, customers: pa.ChunkedArray, labels: Labels, run: Run, model: NextProducts | None) -> pa.Table:

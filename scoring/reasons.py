@@ -28,6 +28,7 @@ from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_REASONS, SEGMENT_MEMBERS
 from regulars.warehouse import Warehouse
 from scoring.leaving import FACTS, likely_reasons, load_facts, shop_facts
 from scoring.reason_words import TYPICAL, sentences
+from scoring.side_by_side import side_by_side
 from scoring.typical import Opposites, opposites_of
 
 ROWS_PER_BATCH = 50_000
@@ -93,7 +94,8 @@ def _reasons(warehouse: Warehouse, run: Run, predictor: Predictor) -> Iterator[p
     load_facts(warehouse, run.as_of, past_night(warehouse, run.as_of, run.settings.shop.time_zone).known_until)
     of_shop, opposites = shop_facts(warehouse, run.as_of), opposites_of(warehouse, run.as_of, predictor)
     columns = ", ".join([f"features.{feature.name}" for feature in FEATURES] + [f"facts.{name}" for name in FACTS])
-    for start in range(0, count, ROWS_PER_BATCH):
+
+    def batch_of(start: int) -> pa.Table:
         rows = warehouse.arrow(
             f"""
             select listed.customer_id, listed.row_number, {columns}
@@ -108,7 +110,12 @@ def _reasons(warehouse: Warehouse, run: Run, predictor: Predictor) -> Iterator[p
         ).combine_chunks()
         for name, value in of_shop.items():
             rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
-        yield reasons_of(rows, run.as_of, predictor, opposites, run.settings)
+        return rows
+
+    yield from side_by_side(
+        lambda rows: reasons_of(rows, run.as_of, predictor, opposites, run.settings),
+        map(batch_of, range(0, count, ROWS_PER_BATCH)),
+    )
 
 
 def reasons_of(rows: pa.Table, as_of: date, predictor: Predictor, opposites: Opposites, settings: HomeSettings) -> pa.Table:

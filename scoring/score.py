@@ -18,6 +18,7 @@ from regulars.run import Kind, Run, step
 from regulars.settings import HomeSettings
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
 from regulars.warehouse import Warehouse, open_warehouse
+from scoring.side_by_side import side_by_side
 
 ROWS_PER_BATCH = 50_000
 QUANTILE_COLUMNS = ("value_q50", "value_q80", "value_q90")
@@ -61,29 +62,32 @@ def write_scores(warehouse: Warehouse, run: Run, scorer: Scorer) -> int:
 
 def scored(features: Iterable[pa.RecordBatch], scorer: Scorer, as_of: date, settings: HomeSettings) -> Iterator[pa.Table]:
     """Scores for batches of `customer_features` beside favourite_category and category_affinity, as rows of `customer_scores`."""
+    yield from side_by_side(lambda batch: _rows(batch, scorer, as_of, settings), features)
+
+
+def _rows(batch: pa.RecordBatch, scorer: Scorer, as_of: date, settings: HomeSettings) -> pa.Table:
     horizons = settings.prediction
-    for batch in features:
-        prediction = scorer.predictor.predict(batch)
-        rows = batch.num_rows
-        yield pa.table(
-            {
-                "customer_id": batch.column("customer_id"),
-                "as_of_date": pa.repeat(pa.scalar(as_of, pa.date32()), rows),
-                "churn_probability": prediction.churn_probability,
-                "churn_horizon_days": pa.repeat(pa.scalar(horizons.churn_horizon_days, pa.int64()), rows),
-                "expected_value": prediction.expected_value,
-                "value_horizon_days": pa.repeat(pa.scalar(horizons.value_horizon_days, pa.int64()), rows),
-                "value_at_risk": prediction.value_at_risk,
-                **_quantiles(prediction),
-                "expected_orders_count": prediction.expected_orders,
-                **_next_order(prediction, as_of),
-                "favourite_category": batch.column("favourite_category"),
-                "category_affinity": batch.column("category_affinity"),
-                "currency": pa.repeat(settings.shop.currency, rows),
-                "model_version": pa.repeat(scorer.model_version, rows),
-                "scored_by": pa.repeat(scorer.scored_by, rows),
-            }
-        )
+    prediction = scorer.predictor.predict(batch)
+    rows = batch.num_rows
+    return pa.table(
+        {
+            "customer_id": batch.column("customer_id"),
+            "as_of_date": pa.repeat(pa.scalar(as_of, pa.date32()), rows),
+            "churn_probability": prediction.churn_probability,
+            "churn_horizon_days": pa.repeat(pa.scalar(horizons.churn_horizon_days, pa.int64()), rows),
+            "expected_value": prediction.expected_value,
+            "value_horizon_days": pa.repeat(pa.scalar(horizons.value_horizon_days, pa.int64()), rows),
+            "value_at_risk": prediction.value_at_risk,
+            **_quantiles(prediction),
+            "expected_orders_count": prediction.expected_orders,
+            **_next_order(prediction, as_of),
+            "favourite_category": batch.column("favourite_category"),
+            "category_affinity": batch.column("category_affinity"),
+            "currency": pa.repeat(settings.shop.currency, rows),
+            "model_version": pa.repeat(scorer.model_version, rows),
+            "scored_by": pa.repeat(scorer.scored_by, rows),
+        }
+    )
 
 
 def _favourites(warehouse: Warehouse, run: Run, model_version: str) -> str:
