@@ -20,6 +20,7 @@ from benchmarks.machine import environment_of, machine
 from benchmarks.marked_blocks import replaced
 from benchmarks.measurement import measure
 from benchmarks.shop import COLD_NIGHT, ROOT, make_shop
+from models.arithmetic import on_one_thread
 from models.feature_matrix import FEATURES, Matrix
 from models.prediction import Figures
 from models.serving import Scorer, scorer_for
@@ -65,12 +66,14 @@ class BareMembers:
 
     def predict(self, batch: BareBatch) -> list[Figures]:
         """The margin of each trees, of the line, and what buy-till-you-die expects of churn and value, each of shape (n,)."""
-        offsets = self.model.offsets(batch.rows)
-        alone = np.zeros(len(batch.matrix), np.float32)
-        trees = [booster.inplace_predict(batch.matrix, predict_type="margin", base_margin=alone) for booster in self.boosters]
-        line = self.model.churn.line
-        lines = [] if line is None or batch.terms is None else [batch.terms @ np.array(line.weights[1:])]
-        return [*trees, *lines, offsets.churn, offsets.value]
+        # As the blend does: threads of linear algebra that wait for each other would make the bare members slower than it.
+        with on_one_thread():
+            offsets = self.model.offsets(batch.rows)
+            alone = np.zeros(len(batch.matrix), np.float32)
+            trees = [booster.inplace_predict(batch.matrix, predict_type="margin", base_margin=alone) for booster in self.boosters]
+            line = self.model.churn.line
+            lines = [] if line is None or batch.terms is None else [batch.terms @ np.array(line.weights[1:])]
+            return [*trees, *lines, offsets.churn, offsets.value]
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,8 @@ def measure_training(folder: Path, customers: int) -> TrainingResult:
     measured, _ = measure(command, environment_of(shop.home), current_step(shop.home))
     run_id = f"training-{COLD_NIGHT}-1"
     measured.step_seconds = step_seconds(shop.home, run_id)
-    return TrainingResult(_customers(shop.home), shop.orders, ran_on, measured, step_summaries(shop.home, run_id))
+    told = {step: said.replace(f"{shop.home.path}/", "") for step, said in step_summaries(shop.home, run_id).items()}
+    return TrainingResult(_customers(shop.home), shop.orders, ran_on, measured, told)
 
 
 def training_table(result: TrainingResult) -> str:

@@ -8,7 +8,7 @@ member of the blend may learn them: members are given expectation and level as a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -81,26 +81,29 @@ class Expected:
         result: Figures = np.log(np.maximum(orders * self.mean_spend, SMALLEST_AMOUNT))
         return result
 
-    def days_to_order(self, share: float, days: int) -> Figures:
-        """The days by which that share of those have ordered who do within `days`, shape (n,).
+    def days_to_order(self, shares: Sequence[float], days: int) -> Figures:
+        """The days by which each share of those have ordered who do within `days`, shape (shares, n).
 
         Who has dropped out is not among them, so that silence counts only in what it tells of the rate of the orders.
         """
         within = self.purchases.probability_of_order_if_alive(self.histories, np.full(len(self.histories), float(days)))
-        return self.purchases.time_to_next_order_if_alive(self.histories, share * within)
+        return np.stack([self.purchases.time_to_next_order_if_alive(self.histories, share * within) for share in shares])
 
-    def silent_value_ratio(self, silent_days: int, days: int) -> Figures:
+    def silent_value_ratio(self, silent_days: int, days: int, log_value: Figures) -> Figures:
         """The revenue of `days` expected of a customer who is silent for the first `silent_days`, over that expected now, shape (n,).
 
         To be silent so long is to be that much older with the same orders: what is expected of such a history in the
         days that are left. At most 1.
+
+        Args:
+            log_value: of the orders expected now, see `log_value`.
         """
         if days <= silent_days:
             return np.zeros(len(self.histories))
         given = self.histories
         older = OrderHistories(given.repeat_order_days_count, given.active_span, given.age + silent_days, given.weights)
         later = self.log_value(self.purchases.expected_orders(older, days - silent_days) * self.orders_per_order_day)
-        ratio: Figures = np.minimum(np.exp(later - self.log_value(self.orders(days))), 1.0)
+        ratio: Figures = np.minimum(np.exp(later - log_value), 1.0)
         return ratio
 
 

@@ -123,7 +123,7 @@ def prediction_of(
     The expected value is divided between those who order within the churn horizon and those who do not by what
     buy-till-you-die expects of a customer who stays silent so long, scaled as the customer's value is.
     """
-    silent = value * expected.silent_value_ratio(churn_days, value_days)
+    silent = value * expected.silent_value_ratio(churn_days, value_days, offsets.worth)
     order_probability = offsets.order_probability(churn_log_odds)
     return Prediction.of(
         expit(churn_log_odds),
@@ -131,7 +131,7 @@ def prediction_of(
         silent,
         expected_orders=order_probability * offsets.orders_if_any,
         order_probability=order_probability,
-        days_to_order=np.stack([expected.days_to_order(share, value_days) for share in NEXT_ORDER_SHARES]),
+        days_to_order=expected.days_to_order(NEXT_ORDER_SHARES, value_days),
         value_days=value_days,
         value_quantiles=None if quantiles is None else quantiles.of(order_probability, value),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -21,7 +21,8 @@ IDENTITY = ("customer_id", "as_of_date")
 OTHER_CODE = 0
 MOST_CATEGORIES = 50
 FEWEST_ROWS_OF_A_CATEGORY = 30
-LARGEST_FEATURE = 1e30
+ROWS_AT_ONCE = 4096
+LARGEST_FEATURE = np.float32(1e30)
 """XGBoost refuses infinite features, and float32 ends at 3e38."""
 
 
@@ -65,19 +66,32 @@ class FeatureEncoding:
     def feature_names(self) -> list[str]:
         return [feature.name for feature in self.features]
 
-    def matrix(self, rows: Rows) -> Matrix:
-        """Shape (rows, features); NaN where a value is missing."""
-        matrix = np.empty((rows.num_rows, len(self.features)), dtype=np.float32)
-        for position, feature in enumerate(self.features):
-            column = rows.column(feature.name)
-            values = self._codes(feature.name, column) if feature.kind == "category" else numbers(column)
-            matrix[:, position] = np.clip(values, -LARGEST_FEATURE, LARGEST_FEATURE)
+    def matrix(self, rows: Rows, beside: Sequence[Figures] = ()) -> Matrix:
+        """Shape (rows, features and what is to stand beside them); NaN where a value is missing."""
+        columns = [*(self._values(feature, rows.column(feature.name)) for feature in self.features), *beside]
+        matrix = np.empty((rows.num_rows, len(columns)), dtype=np.float32)
+        with np.errstate(over="ignore"):
+            for part in parts_of(len(matrix)):
+                for position, values in enumerate(columns):
+                    matrix[part, position] = values[part]
+                np.clip(matrix[part], -LARGEST_FEATURE, LARGEST_FEATURE, out=matrix[part])
         return matrix
+
+    def _values(self, feature: Feature, column: pa.ChunkedArray | pa.Array) -> NDArray[np.generic]:
+        if feature.kind == "category":
+            return self._codes(feature.name, column)
+        is_as_it_is = pa.types.is_integer(column.type) and column.null_count == 0
+        return column.to_numpy() if is_as_it_is else numbers(column)
 
     def _codes(self, name: str, column: pa.ChunkedArray | pa.Array) -> Figures:
         positions = pc.index_in(column, value_set=pa.array(self.categories[name], pa.string()))
         codes = pc.add(pc.fill_null(positions, OTHER_CODE - 1), 1)
         return numbers(pc.if_else(pc.is_null(column), pa.scalar(None, codes.type), codes))
+
+
+def parts_of(rows: int) -> Iterator[slice]:
+    """Parts of so many rows that stay in a processor's cache while one column after the other is written or read."""
+    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, rows, ROWS_AT_ONCE))
 
 
 def numbers(column: pa.ChunkedArray | pa.Array) -> Figures:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from models.feature_matrix import Matrix
+from models.feature_matrix import Matrix, parts_of
 from models.offsets import Offsets
 from models.prediction import Figures
 
@@ -71,14 +71,19 @@ class Line:
 
     def log_odds(self, matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
         """Log odds of churn, shape (n,): the same whatever rows stand beside one."""
-        x = self.standardised(matrix, names, offsets)
-        # A product of matrices may add up in another order for another number of rows.
-        margin: Figures = offsets.churn + self.weights[0] + np.sum(x * np.array(self.weights[1:]), axis=1)
+        margin: Figures = offsets.churn + self.weights[0]
+        for part in parts_of(len(matrix)):
+            x = self.standardised(matrix[part], names, offsets.where(part))
+            x *= np.array(self.weights[1:])
+            # A product of matrices may add up in another order for another number of rows.
+            margin[part] += np.sum(x, axis=1)
         return margin
 
     def standardised(self, matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
         """The terms, in deviations from their means, shape (n, terms)."""
-        x: Figures = (_terms(matrix, names, offsets) - np.array(self.means)) / np.array(self.deviations)
+        x = _terms(matrix, names, offsets)
+        x -= np.array(self.means)
+        x /= np.array(self.deviations)
         return x
 
     def own_terms(self, matrix: Matrix, names: Sequence[str]) -> dict[str, Figures]:
@@ -106,13 +111,17 @@ class Line:
 
 def _terms(matrix: Matrix, names: Sequence[str], offsets: Offsets) -> Figures:
     logarithms, once = _own_terms(matrix, names)
-    terms = np.column_stack([logarithms, offsets.alive, offsets.silence, offsets.worth, once])
     # Row by row in memory: how a row is added up must not depend on how many there are.
-    return np.ascontiguousarray(terms)
+    terms = np.empty((len(matrix), len(COLUMNS) + 4))
+    terms[:, : len(COLUMNS)] = logarithms
+    for place, values in enumerate((offsets.alive, offsets.silence, offsets.worth, once), start=len(COLUMNS)):
+        terms[:, place] = values
+    return terms
 
 
 def _own_terms(matrix: Matrix, names: Sequence[str]) -> tuple[Figures, NDArray[np.bool_]]:
     """Logarithms of `COLUMNS`, shape (n, columns), and who has ordered on one day only."""
     positions = [names.index(name) for name in COLUMNS]
-    amounts = np.maximum(np.nan_to_num(matrix[:, positions].astype(np.float64)), 0.0)
-    return np.log1p(amounts), matrix[:, names.index("repeat_order_days_count")] == 0
+    amounts = matrix[:, positions].astype(np.float64)
+    np.fmax(amounts, 0.0, out=amounts)  # 0 for a missing value too
+    return np.log1p(amounts, out=amounts), matrix[:, names.index("repeat_order_days_count")] == 0

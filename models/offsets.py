@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class Offsets:
             np.maximum(orders / expit(-later), 1.0),
         )
 
-    @property
+    @cached_property
     def value_if_any(self) -> Figures:
         """Logarithm of the expected value given an order within the value horizon."""
         result: Figures = self.value - np.log(expit(-self.no_order))
@@ -69,14 +70,13 @@ class Offsets:
         result: Figures = expit(-(self.no_order + churn_log_odds - self.churn))
         return result
 
-    def where(self, chosen: NDArray[np.bool_]) -> Offsets:
+    def where(self, chosen: NDArray[np.bool_] | slice) -> Offsets:
         """Those of the chosen rows."""
         return Offsets(**{one.name: getattr(self, one.name)[chosen] for one in fields(self)})
 
     def beside(self, encoding: FeatureEncoding, rows: Rows) -> Matrix:
         """The features of the rows with `COLUMNS` after them, shape (n, features + 2)."""
-        seen = np.stack([self.alive, self.mean_spend], axis=1).astype(np.float32)
-        return np.concatenate([encoding.matrix(rows), seen], axis=1)
+        return encoding.matrix(rows, (self.alive, self.mean_spend))
 
 
 def amounts_of(logarithms: Figures) -> Figures:
