@@ -142,13 +142,14 @@ def reasons_of(rows: pa.Table, as_of: date, predictor: Predictor, opposites: Opp
 
 def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings: HomeSettings) -> Told:
     """What can be told of each row, and what it rests on."""
-    log_odds = churn_log_odds(predictor, rows)
+    features = rows.select([feature.name for feature in FEATURES])
+    log_odds = churn_log_odds(predictor, features)
     is_at_risk = log_odds >= 0
     side = np.where(is_at_risk, 1.0, -1.0)
     contributions = np.zeros((len(CONCEPTS), rows.num_rows))
     for kind in (True, False):
         at = np.flatnonzero(is_at_risk == kind)
-        contributions[:, at] = opposites[kind].contributions.of(rows.take(at))
+        contributions[:, at] = opposites[kind].contributions.of(features.take(at))
     contributions *= side
     told = sentences(_in_context(rows, is_at_risk, opposites, settings))
     words = np.stack([told[concept].to_numpy() for concept in CONCEPTS])
@@ -164,7 +165,7 @@ def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings
             for kind in (True, False):
                 at = np.flatnonzero(is_tried & (is_at_risk == kind))
                 if len(at):
-                    without = churn_log_odds(predictor, replaced(rows.take(at), {concept}, opposites[kind].features))
+                    without = churn_log_odds(predictor, replaced(features.take(at), {concept}, opposites[kind].features))
                     moves[number, at] = side[at] * (probability[at] - expit(without))
     return Told(is_at_risk, contributions, moves, words)
 

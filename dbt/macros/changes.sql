@@ -1,7 +1,8 @@
 {#-
 What a build of staging has to compute anew. Raw only grows, so what has changed follows from the rows that came since the last
-whole build: control.staged_rows names the runs, sources and tables whose rows the tables of staging hold already. A model deletes the
-keys that have new rows and computes them again from all their rows; the others stand as a build of everything would make them.
+whole build: control.staged_rows names the runs, sources and tables whose rows the tables of staging hold already, stg_new_runs the
+others. A model deletes the keys that have new rows and computes them again from all their rows; the others stand as a build of
+everything would make them.
 -#}
 
 {#- Whether only what has changed is computed. Unit tests compute everything; the parser is to see what else a model reads. -#}
@@ -9,15 +10,18 @@ keys that have new rows and computes them again from all their rows; the others 
     {{ return(not execute or (model.resource_type == 'model' and is_incremental())) }}
 {%- endmacro %}
 
-{#- Whether a landed row is not yet in the tables of staging. -#}
+{#-
+Whether a landed row is not yet in the tables of staging. Runs are landed one after the other, so that asked for those that are new, and
+not for all but the old ones, an engine need not look at the old rows.
+-#}
 {% macro is_new(row, relation) -%}
-not exists (
+exists (
     select 1
-    from {{ source('control', 'staged_rows') }} as staged_rows
+    from {{ ref('stg_new_runs') }} as new_runs
     where
-        staged_rows.table_name = '{{ relation.identifier }}'
-        and staged_rows.source = {{ row }}.source
-        and staged_rows.run_id = {{ row }}.run_id
+        new_runs.table_name = '{{ relation.identifier }}'
+        and new_runs.source = {{ row }}.source
+        and new_runs.run_id = {{ row }}.run_id
 )
 {%- endmacro %}
 
