@@ -14,11 +14,12 @@ from models.contributions import churn_contributions
 from models.evaluation import log_loss
 from models.line import Line
 from models.prediction import Figures
-from models.trained_model import TrainedModel, fit_model
+from models.trained_model import TrainedModel
 from models.training_frame import TrainingFrame
 from models.weighting import Past, Weighting, Weights, blended, choose_weights, equal_weights
 from regulars.home import Home
-from tests.models.synthetic_shop import AS_OF, CHURN_DAYS, features_at, frame_of, now_of, outcomes_of
+from regulars.warehouse import open_warehouse
+from tests.models.synthetic_shop import AS_OF, CHURN_DAYS, features_at, frame_of, now_of, outcomes_of, scorer_at
 
 ROWS = 4_000
 EACH = np.arange(ROWS)
@@ -81,8 +82,10 @@ def frame(trained_shop: Home) -> TrainingFrame:
 
 
 @pytest.fixture(scope="module")
-def model(trained_shop: Home, frame: TrainingFrame) -> TrainedModel:
-    return fit_model(frame, AS_OF, now_of(trained_shop))
+def model(trained_shop: Home) -> TrainedModel:
+    found = scorer_at(trained_shop).predictor
+    assert isinstance(found, TrainedModel)
+    return found
 
 
 def weighed(model: TrainedModel, frame: TrainingFrame, home: Home, weights: Weights) -> TrainedModel:
@@ -121,11 +124,18 @@ def test_weights_are_those_of_the_prediction_of_its_artefact_and_of_the_reasons(
 def test_where_order_histories_say_nothing_the_choice_finds_so_and_is_right_of_others(
     model: TrainedModel, frame: TrainingFrame, trained_shop: Home
 ) -> None:
-    assert {target: members_of(one) for target, one in model.weightings.items()} == {
-        "churn": {"trees_on_offset", "trees_alone"},
-        "value": {"hurdle_of_trees", "trees_on_offset"},
+    with open_warehouse(trained_shop, read_only=True) as warehouse:
+        told = warehouse.rows("select target, member, weight, equal_loss - chosen_loss > 0.01, because from models.blend_members")
+    weights = {(target, member): weight for target, member, weight, *_ in told}
+    assert {key for key, weight in weights.items() if weight} == {
+        ("churn", "trees_on_offset"),
+        ("churn", "trees_alone"),
+        ("value", "hurdle_of_trees"),
+        ("value", "trees_on_offset"),
     }
-    assert (model.churn.line, model.weightings["churn"].weights) == (None, model.churn.weights)
+    assert model.churn.weights == {member: weights["churn", member] for member in MEMBERS}
+    assert model.churn.line is None
+    assert all(is_better and "of 400 customers at 6 past cutoffs these" in because for *_, is_better, because in told)
     others = features_at(AS_OF, 2000, seed=77)
     outcomes = outcomes_of(others, [CHURN_DAYS], seed=78)
     churned = outcomes["has_churned"].to_numpy().astype(float)

@@ -223,7 +223,7 @@ def test_a_reason_is_told_only_where_the_probability_moves_without_it(
     probability = expit(churn_log_odds(predictor, rows))
     assert 0.1 < told.is_at_risk.mean() < 0.9
     tried = ~np.isnan(told.moves)
-    assert (told.moves[tried] > 0).mean() > 0.95, "what contributes to the risk and what lowers it when it is removed are the same"
+    assert (told.moves[tried] > 0).mean() > 0.93, "what contributes to the risk and what lowers it when it is removed are the same"
     assert [[word is None for word in place] for place in words] == [[concept is None for concept in place] for place in concepts]
     for concept in CONCEPTS:
         for is_at_risk, side in ((True, 1), (False, -1)):
