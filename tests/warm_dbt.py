@@ -63,11 +63,8 @@ class WarmDbt:
 
 
 def main(descriptor: int) -> None:
-    from dbt.cli.main import dbtRunner
-
-    with tempfile.TemporaryDirectory() as folder, socket.socket(fileno=descriptor) as channel:
-        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", folder, "--log-path", folder]
-        parsed = dbtRunner().invoke(["--no-write-json", "parse", "--quiet", "--partial-parse-file-path", str(parsed_project()), *place])
+    manifest = parsed_project()
+    with socket.socket(fileno=descriptor) as channel:
         gc.freeze()  # what the forks share stays shared
         while True:
             message, received, _, _ = socket.recv_fds(channel, LONGEST_MESSAGE, 8)
@@ -76,7 +73,7 @@ def main(descriptor: int) -> None:
             process = os.fork()
             if process == 0:
                 channel.close()
-                _build(json.loads(message), received, parsed.result)
+                _build(json.loads(message), received, manifest)
             for each in received:
                 os.close(each)
             _, status = os.waitpid(process, 0)
