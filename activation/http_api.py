@@ -6,9 +6,11 @@ No error quotes a body, a header or a query: they hold addresses and keys.
 from __future__ import annotations
 
 import random
+import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,6 +75,12 @@ class Passing(Exception):
         self.wait_seconds = wait_seconds
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once a process: it takes as long as many a request."""
+    return httpx.create_ssl_context()
+
+
 class HttpApi:
     """One API under one base address. Requests run one after another.
 
@@ -96,6 +104,7 @@ class HttpApi:
             base_url=base_url,
             auth=authorization,
             timeout=timeout_seconds,
+            verify=_certificates(),
             follow_redirects=False,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
         )

@@ -25,6 +25,7 @@ TREES_A_ROUND = 4
 """Each sees its own sample of rows and columns, and a round is their mean: who stands in the top tenth of a small shop hung on the seed."""
 
 MAX_DEPTH = 3
+LEARNING_RATE = 0.1
 MOST_ROUNDS = 400
 ROUNDS_BETWEEN_EVALUATIONS = 5
 EVALUATIONS_WITHOUT_GAIN = 6
@@ -145,7 +146,7 @@ def _parameters(objective: Objective, columns: Columns, rows: int) -> dict[str, 
     return {
         "tree_method": "hist",
         "max_depth": MAX_DEPTH,
-        "eta": 0.1,
+        "eta": LEARNING_RATE,
         "subsample": 0.8,
         "colsample_bytree": 0.6,
         "lambda": 10.0,

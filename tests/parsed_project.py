@@ -7,7 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from regulars.dbt import PROJECT, project_hash
 from regulars.file_lock import FileLock
@@ -17,15 +21,40 @@ FILE = "partial_parse.msgpack"
 """dbt's own; dbt holds it against the project's files before it believes it."""
 
 
-def parsed_project(engine: str = "duckdb") -> Path:
-    """What dbt wrote when it parsed the project for an engine; it does so at the first call, and again when anything has changed."""
-    folder = KEPT / f"{engine}-{importlib.metadata.version('dbt-core')}-{project_hash()[:16]}"
-    with FileLock(KEPT / f"{engine}.lock", purpose="dbt's parsing", wait_seconds=300):
+def parsed_project() -> Any:
+    """The project as dbt has read it, for builds on DuckDB in this process."""
+    from dbt.cli.main import dbtRunner
+
+    # The place of the warehouse is a part of what dbt compares: the profile's own default, for everybody.
+    with tempfile.TemporaryDirectory() as folder, _environment(without="REGULARS_"):
+        return dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *_places(folder), "--partial-parse-file-path", _kept()]).result
+
+
+def _kept() -> str:
+    """Where dbt wrote what it had read, at the first call and again when anything in the project has changed."""
+    folder = KEPT / f"{importlib.metadata.version('dbt-core')}-{project_hash()[:16]}"
+    with FileLock(KEPT / "lock", purpose="dbt's parsing", wait_seconds=300):
         if not (folder / FILE).exists():
-            for former in KEPT.glob(f"{engine}-*"):
+            for former in KEPT.glob("*-*"):
                 shutil.rmtree(former)
-            command = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--no-write-json", "--target-path", str(folder)]
-            command += ["--log-path", str(folder), "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-            done = subprocess.run(command, env=os.environ | {"REGULARS_ENGINE": engine}, capture_output=True, text=True, check=False)
+            command = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--no-write-json", *_places(str(folder))]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout
-    return folder / FILE
+    return str(folder / FILE)
+
+
+def _places(folder: str) -> list[str]:
+    return ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", folder, "--log-path", folder]
+
+
+@contextmanager
+def _environment(without: str) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(without):
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

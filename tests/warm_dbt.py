@@ -3,7 +3,7 @@
     python -m tests.warm_dbt DESCRIPTOR
 
 `regulars.dbt` starts `python -m regulars.dbt_process …`; here the same arguments, environment and open files go to a fork of the
-waiting process instead, which saves dbt's start. What is not a build of this project on DuckDB starts cold, as in a night.
+waiting process instead, which saves dbt's start. What is not a build of this project starts cold, as in a night.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class WarmDbt:
     def run(self, command: Sequence[str], **options: Any) -> subprocess.CompletedProcess[str]:
         environment = options["env"]
         is_ours = options["cwd"] == PROJECT and environment["PYTHONPATH"].startswith(str(PROJECT.parent))
-        if not is_ours or environment["REGULARS_ENGINE"] != "duckdb":
+        if not is_ours:
             return subprocess.run(command, **options)  # noqa: PLW1510 - the caller has said it
         order = {"arguments": command[command.index("regulars.dbt_process") + 1 :], "environment": environment}
         with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
@@ -63,11 +63,8 @@ class WarmDbt:
 
 
 def main(descriptor: int) -> None:
-    from dbt.cli.main import dbtRunner
-
-    with tempfile.TemporaryDirectory() as folder, socket.socket(fileno=descriptor) as channel:
-        place = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--target-path", folder, "--log-path", folder]
-        parsed = dbtRunner().invoke(["--no-write-json", "parse", "--quiet", "--partial-parse-file-path", str(parsed_project()), *place])
+    manifest = parsed_project()
+    with socket.socket(fileno=descriptor) as channel:
         gc.freeze()  # what the forks share stays shared
         while True:
             message, received, _, _ = socket.recv_fds(channel, LONGEST_MESSAGE, 8)
@@ -76,7 +73,7 @@ def main(descriptor: int) -> None:
             process = os.fork()
             if process == 0:
                 channel.close()
-                _build(json.loads(message), received, parsed.result)
+                _build(json.loads(message), received, manifest)
             for each in received:
                 os.close(each)
             _, status = os.waitpid(process, 0)
@@ -91,7 +88,8 @@ def _build(order: dict[str, Any], received: Sequence[int], manifest: Any) -> Non
         os.environ.clear()
         os.environ.update(order["environment"])
         os.chdir(PROJECT)
-        code = run_dbt(order["arguments"], manifest)
+        is_duckdb = os.environ["REGULARS_ENGINE"] == "duckdb"  # for a server dbt reads the project itself, with the database's name
+        code = run_dbt(order["arguments"], manifest if is_duckdb else None)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -17,11 +19,13 @@ from regulars.run import close_run, resume_run
 from regulars.state import State
 from regulars.tables import GATES
 from regulars.warehouse import Warehouse, open_warehouse
+from tests.empty_warehouse import lay_empty_warehouse
 
 SEGMENTS = {
     "loyal": ("Loyal customers", "membership: lasting"),
     "follow_up": ("Follow-up", "membership: transient\nheld_days: 7"),
 }
+FOLDER = "lists:\n  type: csv_folder\n  keep_nights: 2\n"
 CANARY = "canary.example"
 
 
@@ -54,9 +58,17 @@ class ActivationHome:
             (folder / "config" / "segments" / f"{name}.yml").write_text(text)
         self.home = Home.at(folder)
         self.configure(destinations)
+        lay_empty_warehouse(self.home)
         with open_warehouse(self.home) as warehouse:
             warehouse.execute("create schema if not exists private")
             warehouse.execute("create table private.stg_customers (customer_id varchar, email varchar, normalised_email varchar)")
+
+    def copied(self, folder: Path) -> ActivationHome:
+        """The home with all that it holds now, free to be spoiled."""
+        shutil.copytree(self.home.path, folder, symlinks=True)
+        twin = copy.copy(self)
+        twin.home = Home.at(folder)
+        return twin
 
     @property
     def state(self) -> State:

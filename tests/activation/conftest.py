@@ -3,18 +3,10 @@ from pathlib import Path
 
 import pytest
 import stamina
-from activation_home import ActivationHome
+from activation_home import FOLDER, ActivationHome
+from synced_home import MAILCHIMP
 
 from tests.referees.mailchimp import Audience, Faults, Server, running
-
-MAILCHIMP = """
-mailchimp:
-  type: mailchimp
-  account_id: acc0123456789
-  audience_id: a1b2c3d4e5
-  audience_name: Newsletter
-  base_url: {url}
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -59,4 +51,4 @@ def shop(tmp_path: Path, server: Server) -> ActivationHome:
 @pytest.fixture
 def folder_shop(tmp_path: Path) -> ActivationHome:
     """A home with its own folder of lists as its only destination."""
-    return ActivationHome(tmp_path / "home", "lists:\n  type: csv_folder\n  keep_nights: 2\n")
+    return ActivationHome(tmp_path / "home", FOLDER)

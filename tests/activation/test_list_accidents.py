@@ -1,10 +1,12 @@
 """What the guard must see beyond tonight's numbers: files saved anew, segments that are gone, consents, earlier nights."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
-from activation_home import ActivationHome, Night, address_of, customers
+from activation_home import FOLDER, ActivationHome, Night, address_of, customers
+from synced_home import SyncedHome
 
 from activation.approval import decide
 from activation.http_api import LONGEST_ASKED_WAIT_SECONDS, asked_wait
@@ -13,7 +15,7 @@ from activation.sync import plan_destination, push_destination
 from regulars.errors import GateFailed, GuardStopped, TryAgain
 from regulars.run import open_run
 from regulars.warehouse import open_warehouse
-from tests.referees.mailchimp import Audience
+from tests.referees.mailchimp import Audience, Server
 
 D1 = date(2026, 3, 1)
 D2 = D1 + timedelta(days=1)
@@ -25,24 +27,29 @@ def send(shop: ActivationHome, as_of: date, name: str = "mailchimp") -> None:
     shop.end_night(as_of)
 
 
-@pytest.fixture
-def filled(folder_shop: ActivationHome) -> ActivationHome:
-    """A folder with 60 loyal customers and one followed up."""
-    folder_shop.night(D1, Night({"loyal": customers(60), "follow_up": customers(1)}))
-    send(folder_shop, D1, "lists")
-    return folder_shop
-
-
-@pytest.fixture
-def synced(shop: ActivationHome, audience: Audience) -> ActivationHome:
-    for one in customers(100):
-        audience.add(address_of(one))
-    shop.night(D1, Night({"loyal": customers(60), "follow_up": customers(4, 60)}))
-    with pytest.raises(GuardStopped):
-        plan_destination(shop.home, D1, "night", "mailchimp")
-    shop.approve()
-    send(shop, D1)
+@pytest.fixture(scope="module")
+def first_folder(tmp_path_factory: pytest.TempPathFactory) -> ActivationHome:
+    shop = ActivationHome(tmp_path_factory.mktemp("filled") / "home", FOLDER)
+    shop.night(D1, Night({"loyal": customers(60), "follow_up": customers(1)}))
+    send(shop, D1, "lists")
     return shop
+
+
+@pytest.fixture
+def filled(first_folder: ActivationHome, tmp_path: Path) -> ActivationHome:
+    """A folder with 60 loyal customers and one followed up."""
+    return first_folder.copied(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> SyncedHome:
+    night = Night({"loyal": customers(60), "follow_up": customers(4, 60)})
+    return SyncedHome.after(tmp_path_factory.mktemp("synced"), D1, night, contacts=100)
+
+
+@pytest.fixture
+def synced(first_night: SyncedHome, server: Server, tmp_path: Path) -> ActivationHome:
+    return first_night.copied(tmp_path / "home", server)
 
 
 def stops(shop: ActivationHome, as_of: date, name: str, match: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from activation_home import ActivationHome, Night, address_of, customers
+from synced_home import SyncedHome
 
 from activation.sync import SyncIncomplete, plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped, InputError, TryAgain
@@ -31,15 +32,16 @@ def send(shop: ActivationHome, as_of: date) -> None:
     shop.end_night(as_of)
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> SyncedHome:
+    night = Night({"loyal": customers(30), "follow_up": customers(12, 30)}, expires_on=D1 + timedelta(days=6))
+    return SyncedHome.after(tmp_path_factory.mktemp("synced"), D1, night, contacts=60)
+
+
 @pytest.fixture
-def synced(shop: ActivationHome, audience: Audience) -> ActivationHome:
+def synced(first_night: SyncedHome, server: Server, tmp_path: Path) -> ActivationHome:
     """30 loyal and 12 followed up, of 60 subscribed contacts, after the first night."""
-    for one in customers(60):
-        audience.add(address_of(one))
-    shop.night(D1, Night({"loyal": customers(30), "follow_up": customers(12, 30)}, expires_on=D1 + timedelta(days=6)))
-    approve_first(shop, D1)
-    send(shop, D1)
-    return shop
+    return first_night.copied(tmp_path / "home", server)
 
 
 def test_first_night_fills_the_lists(synced: ActivationHome, audience: Audience) -> None:
@@ -240,4 +242,5 @@ def test_a_list_cap_keeps_the_most_valuable(shop: ActivationHome, audience: Audi
 
 
 def test_progress_names_the_steps(synced: ActivationHome, no_progress: Path) -> None:
+    send(synced, D1)
     assert "push mailchimp" in no_progress.read_text()

@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -119,11 +119,9 @@ class Nights:
 
 
 def main() -> None:
-    from dbt.cli.main import dbtRunner
-
     answers = os.dup(1)
     os.dup2(2, 1)  # whatever dbt prints is no answer
-    manifest = dbtRunner().invoke(["parse", "--quiet", "--partial-parse-file-path", str(parsed_project()), *_places()]).result
+    manifest = parsed_project()
     with os.fdopen(answers, "w", buffering=1) as stream:
         print("ready", file=stream)
         for line in sys.stdin:
@@ -192,13 +190,6 @@ def _forked_dbt(command: list[str], options: dict[str, Any], manifest: Any) -> S
             os._exit(code)
     _, status = os.waitpid(process, 0)
     return SimpleNamespace(returncode=os.waitstatus_to_exitcode(status))
-
-
-def _places() -> Iterator[str]:
-    import tempfile
-
-    target = tempfile.mkdtemp(prefix="dbt-target-")
-    yield from ("--project-dir", str(dbt.PROJECT), "--profiles-dir", str(dbt.PROJECT), "--target-path", target, "--log-path", target)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ import pyarrow
 from regulars import tables
 from regulars.warehouse.duckdb import COLUMN_TYPES
 from regulars.warehouse.postgres_roles import COLUMN_TYPES as POSTGRES_TYPES
-from tests.parsed_project import parsed_project
 from tests.postgres_server import PostgresServer
 
 DBT_PROJECT = Path(__file__).resolve().parents[2] / "dbt"
@@ -121,9 +120,7 @@ def on_postgres(server: PostgresServer, folder: Path) -> Iterator[tuple[OnPostgr
 
 def compiled(address: Mapping[str, str], folder: Path, wanted: str = "customer_features") -> CompiledProject:
     """What dbt, in a process of its own, compiles for a warehouse at the address: the model that is wanted and all before it."""
-    places = {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DO_NOT_TRACK": "1"}
-    parsed = {"DBT_PARTIAL_PARSE_FILE_PATH": str(parsed_project(address["REGULARS_ENGINE"]))}
-    environment = os.environ | places | parsed | dict(address)
+    environment = os.environ | {"DBT_TARGET_PATH": str(folder), "DBT_LOG_PATH": str(folder), "DO_NOT_TRACK": "1"} | dict(address)
     command = [sys.executable, "-m", "dbt.cli.main", "compile", "--quiet", "--select", f"+{wanted}"]
     command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

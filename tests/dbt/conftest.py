@@ -81,8 +81,7 @@ class DbtProject:
 
     def __init__(self, target_path: Path):
         self.target_path = target_path
-        self.manifest: Any = None
-        self.manifest = self._run(target_path / "warehouse.duckdb", "parse").result
+        self.manifest = parsed_project()
 
     def invoke(self, warehouse: Path, *arguments: str) -> list[Any]:
         """Run dbt in this process and return the nodes' results; a failing node raises DbtFailed with its message."""
@@ -101,7 +100,6 @@ class DbtProject:
             "REGULARS_WAREHOUSE": str(warehouse),
             "DBT_TARGET_PATH": str(self.target_path),
             "DBT_LOG_PATH": str(self.target_path),
-            "DBT_PARTIAL_PARSE_FILE_PATH": str(parsed_project()),
         }
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.items():
@@ -119,9 +117,13 @@ def dbt_project(tmp_path_factory: pytest.TempPathFactory) -> DbtProject:
 @pytest.fixture(scope="session")
 def compiled_project(dbt_project: DbtProject, tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
     """All that the features are made from."""
-    warehouse = ScratchWarehouse(tmp_path_factory.mktemp("compiled") / "warehouse.duckdb", dbt_project)
-    results = warehouse.dbt("compile", "--select", "+customer_features")
-    return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), "customer_features"))
+    return compiled_on_duckdb(dbt_project, tmp_path_factory.mktemp("compiled"), "customer_features")
+
+
+def compiled_on_duckdb(project: DbtProject, folder: Path, wanted: str) -> CompiledProject:
+    """The model that is wanted and all before it."""
+    results = ScratchWarehouse(folder / "warehouse.duckdb", project).dbt("compile", "--select", f"+{wanted}")
+    return CompiledProject(models_for((one.node for one in results if one.node.resource_type == "model"), wanted))
 
 
 @pytest.fixture(scope="module")

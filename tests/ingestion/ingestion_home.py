@@ -15,6 +15,7 @@ from ingestion.landing import land_source
 from regulars.home import Home
 from regulars.run import close_run, resume_run
 from regulars.warehouse import open_warehouse
+from tests.empty_warehouse import lay_empty_warehouse
 
 SHOP = "name: Test shop\ntime_zone: Europe/Berlin\ncurrency: EUR\n"
 ORDERS = """
@@ -40,6 +41,7 @@ class IngestionHome:
         self.files = path / "files"
         self.files.mkdir()
         self.home = Home.at(path)
+        lay_empty_warehouse(self.home)
         self.tables(ORDERS)
 
     def tables(self, text: str, *, settings: str = "") -> None:

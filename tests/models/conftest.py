@@ -1,13 +1,23 @@
 """A shop that is trained once for all tests of a session; tests that change it take a copy."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from models import boosting
 from models.train import train
 from regulars.home import Home
 from tests.models.synthetic_shop import AS_OF, fill, write_configuration
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_rounds() -> Iterator[None]:
+    """Models learn in larger steps here, which takes a third of the rounds; nights and campaigns take the small ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "LEARNING_RATE", 0.3)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,8 @@ from regulars.home import Home
 from regulars.run import open_run
 from regulars.warehouse import Warehouse, open_warehouse
 from scoring.score import score
-from tests.dbt.compiled_project import CompiledProject, compiled
+from tests.dbt.compiled_project import CompiledProject
+from tests.dbt.conftest import DbtProject, compiled_on_duckdb
 from tests.models.degenerate_shops import AS_OF, Shop, moment, shops
 
 FIGURES = (
@@ -26,9 +27,8 @@ FIGURES = (
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> CompiledProject:
-    folder = tmp_path_factory.mktemp("compiled")
-    address = {"REGULARS_ENGINE": "duckdb", "REGULARS_WAREHOUSE": str(folder / "warehouse.duckdb")}
-    return compiled(address, folder, "customer_outcomes")
+    project = DbtProject(tmp_path_factory.mktemp("dbt-target"))
+    return compiled_on_duckdb(project, tmp_path_factory.mktemp("compiled"), "customer_outcomes")
 
 
 def built(folder: Path, shop: Shop, project: CompiledProject) -> Home:

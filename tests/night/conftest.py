@@ -38,18 +38,23 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def run_dag(airflow_home: Home) -> RunDag:
-    """Run a DAG for the home that REGULARS_HOME names, the backfill for one day; the state of the run."""
+def dags(airflow_home: Home) -> dict[str, Any]:
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(ROOT / "dags", bundle_name="dags-folder")
     assert not bag.import_errors
+    return dict(bag.dags)
+
+
+@pytest.fixture(scope="session")
+def run_dag(dags: dict[str, Any]) -> RunDag:
+    """Run a DAG for the home that REGULARS_HOME names, the backfill for one day; the state of the run."""
 
     def run(dag_id: str, as_of: date) -> str:
         day = as_of.isoformat()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Airflow's own; our stages are held to theirs in their own tests
-            dag_run: Any = bag.dags[dag_id].test(run_conf={"from": day, "until": day} if dag_id == "retention_backfill" else {"as_of": day})
+            dag_run: Any = dags[dag_id].test(run_conf={"from": day, "until": day} if dag_id == "retention_backfill" else {"as_of": day})
         return str(dag_run.state)
 
     return run

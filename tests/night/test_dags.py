@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,15 +12,6 @@ from regulars.clock import utc_hour
 from regulars.home import Home
 from tests.campaigns.night_process import steps
 from tests.night.conftest import FIRST_NIGHT
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def dags(airflow_home: Home) -> dict[str, Any]:
-    from airflow.dag_processing.dagbag import DagBag
-
-    return dict(DagBag(ROOT / "dags", bundle_name="dags-folder").dags)
 
 
 def test_every_dag_runs_alone_says_what_to_do_and_waits_in_pools_that_exist(dags: dict[str, Any]) -> None:

@@ -45,9 +45,19 @@ def empty_home(tmp_path: Path) -> Home:
     return Home.at(tmp_path)
 
 
+@pytest.fixture(scope="session")
+def filled_warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    (folder / "config").mkdir()
+    home = Home.at(folder)
+    fill(home)
+    return home.warehouse
+
+
 @pytest.fixture
-def home(empty_home: Home) -> Home:
-    fill(empty_home)
+def home(empty_home: Home, filled_warehouse: Path) -> Home:
+    empty_home.private_folder(empty_home.var)
+    shutil.copy(filled_warehouse, empty_home.warehouse)
     return empty_home
 
 

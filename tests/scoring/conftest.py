@@ -2,6 +2,7 @@
 
 import pytest
 
+from models import boosting
 from models.train import train
 from regulars.home import Home
 from tests.models.synthetic_shop import AS_OF, fill, write_configuration
@@ -11,5 +12,7 @@ from tests.models.synthetic_shop import AS_OF, fill, write_configuration
 def trained_shop(tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = write_configuration(tmp_path_factory.mktemp("scored"), cutoffs_count=4)
     fill(home, customers=300)
-    train(home, AS_OF)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "LEARNING_RATE", 0.3)  # as in tests/models
+        train(home, AS_OF)
     return home

@@ -15,6 +15,7 @@ from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 from regulars.warehouse.duckdb import COLUMN_TYPES
 from scoring.match import match
+from tests.empty_warehouse import lay_empty_warehouse
 from tests.scoring.fact_tables import create_facts
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,7 @@ class Shop:
         shutil.rmtree(folder / "config" / "segments")
         (folder / "config" / "segments").mkdir()
         self.home = Home.at(folder)
+        lay_empty_warehouse(self.home)
         with open_warehouse(self.home) as warehouse:
             for schema in ("features", "staging", "intermediate"):
                 warehouse.execute(f"create schema if not exists {schema}")
