@@ -9,13 +9,15 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from regulars.literal import literal
-from regulars.tables import all_tables
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, all_tables
 from regulars.warehouse.compression import declared
 
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
@@ -29,6 +31,14 @@ where database_name = {} group by 1 order by 1
 
 Columns = dict[str, Any]
 """Name of a table → its columns and their types."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Slices of a table that the copy lacks, and those that it alone has."""
+
+    missing: Sequence[Any]
+    gone: Sequence[Any]
 
 
 def publish(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
@@ -51,7 +61,8 @@ def publish(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
 def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
     """Bring the file, new or the last copy, up to date; False where that holds what has been changed or is no more.
 
-    Of such a copy nothing is kept: what is deleted from a file may be read from its bytes for long.
+    Of such a copy nothing is kept: what is deleted from a file may be read from its bytes for long. Features that only have
+    grown old are deleted all the same: a night would write those of a week anew.
     """
     connection.execute(f"attach {literal(str(file))} as published")
     try:
@@ -59,19 +70,19 @@ def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
         own = {name: columns for name, columns in own.items() if name.split(".")[0] not in UNPUBLISHED_SCHEMAS}
         if any(own.get(name) != columns for name, columns in published.items()):
             return False
-        missing = {name: _missing_slices(connection, name) for name in published if name in SLICES}
-        if None in missing.values():
+        moved = {name: _moved_slices(connection, name) for name in published if name in SLICES}
+        if None in moved.values():
             return False
         for name in own:
-            slices = missing.get(name)
+            slices = moved.get(name)
             if slices is None:
                 connection.execute(f"create schema if not exists published.{name.split('.')[0]}")
                 columns = ", ".join(declared(f'"{column}"', type) for column, type in own[name])
                 connection.execute(f"create or replace table published.{name} ({columns})")
                 connection.execute(f"insert into published.{name} select * from {name}")
-            elif slices:
-                places = ", ".join("?" for _ in slices)
-                connection.execute(f"insert into published.{name} select * from {name} where {SLICES[name]} in ({places})", slices)
+            else:
+                _in_slices(connection, f"delete from published.{name}", name, slices.gone)
+                _in_slices(connection, f"insert into published.{name} select * from {name}", name, slices.missing)
         return True
     finally:
         with suppress(duckdb.Error):
@@ -82,14 +93,28 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str) -> Columns:
     return dict(connection.execute(COLUMNS.format(database)).fetchall())
 
 
-def _missing_slices(connection: duckdb.DuckDBPyConnection, name: str) -> Sequence[Any] | None:
-    """Slices of the table that the copy lacks; None when one that it has is another."""
+def _in_slices(connection: duckdb.DuckDBPyConnection, statement: str, name: str, values: Sequence[Any]) -> None:
+    if values:
+        connection.execute(f"{statement} where {SLICES[name]} in ({', '.join('?' for _ in values)})", list(values))
+
+
+def _moved_slices(connection: duckdb.DuckDBPyConnection, name: str) -> Moved | None:
+    """None when a slice that the copy has is another one, or one is gone that holds what nothing else does."""
 
     def slices(table: str) -> dict[Any, tuple[int, int]]:
         sql = f"select {SLICES[name]}, count(*), sum(hash(rows)) from {table} as rows group by 1"
         return {value: (count, total) for value, count, total in connection.execute(sql).fetchall()}
 
     own, published = slices(name), slices(f"published.{name}")
-    if any(own.get(value) != found for value, found in published.items()):
+    gone = sorted(published.keys() - own.keys())
+    if any(own[value] != found for value, found in published.items() if value in own) or not _may_go(connection, name, gone):
         return None
-    return sorted(own.keys() - published.keys())
+    return Moved(sorted(own.keys() - published.keys()), gone)
+
+
+def _may_go(connection: duckdb.DuckDBPyConnection, name: str, gone: Sequence[date]) -> bool:
+    """Features of a night that are kept no longer: of its customers its scores still tell, so nobody was erased with them."""
+    if not gone or name != CUSTOMER_FEATURES.qualified_name:
+        return not gone
+    scored = connection.execute(f"select distinct as_of_date from {CUSTOMER_SCORES.qualified_name}").fetchall()
+    return set(gone) <= {as_of for (as_of,) in scored}

@@ -92,6 +92,26 @@ def test_it_is_the_warehouse(home: Home, happens: Callable[[DuckDBWarehouse], No
     assert home.published_warehouse.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("is_scored", [True, False])
+def test_features_that_grew_old_leave_the_copy_as_it_is_unless_nothing_else_tells_of_their_customers(home: Home, is_scored: bool) -> None:
+    with open_warehouse(home) as warehouse:
+        assert isinstance(warehouse, DuckDBWarehouse)
+        nights = "select date '2025-06-30' + night::integer as as_of_date, customer::varchar as customer_id"
+        warehouse.execute("create schema if not exists features")
+        warehouse.execute(f"create table features.customer_features as {nights} from range(2) n(night), range(1000) c(customer)")
+        if is_scored:
+            insert = "insert into scores.customer_scores by name select as_of_date, customer_id, 0.5 as churn_probability, 90 as"
+            rest = "0 as expected_value, 365 as value_horizon_days, 0 as value_at_risk, 'EUR' as currency, 'm' as model_version"
+            warehouse.execute(f"{insert} churn_horizon_days, {rest}, 'rules' as scored_by from features.customer_features")
+        warehouse.publish()
+        warehouse.execute("delete from features.customer_features where as_of_date = '2025-06-30'")
+        warehouse.publish()
+    assert held(home.published_warehouse)["features.customer_features"] == held(home.warehouse)["features.customer_features"]
+    with connect(home.published_warehouse, read_only=True) as database:
+        ((first_row,),) = database.execute("select min(rowid) from features.customer_features").fetchall()
+    assert (first_row > 0) == is_scored, "what is written anew begins at the first row"
+
+
 def test_a_damaged_copy_is_made_anew(home: Home) -> None:
     before = held(home.published_warehouse)
     home.published_warehouse.write_bytes(home.published_warehouse.read_bytes()[:20_000] + b"\0" * 400_000)
