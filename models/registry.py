@@ -49,6 +49,8 @@ class Serving(BaseModel):
     value_horizon_days: int
     currency: str
     why: str
+    format: int = 1
+    """Of the model; 1 in lists that were written before it stood there."""
 
     def fits(self, settings: HomeSettings) -> bool:
         """Whether it predicts what the home asks for now: the same horizons, in the same currency."""
@@ -161,6 +163,7 @@ def serving_of(home: Home, version: str) -> Serving:
         version=version,
         manifest_sha256=_sha256(content),
         why="it scored the night at the time",
+        format=manifest.get("format", 1),
         **horizons,
     )
 

@@ -14,7 +14,7 @@ from models.hindcast import run_hindcasts
 from models.ladder import IN_WORDS, Bearing, Rung
 from models.model_card import ModelCard
 from models.promotion import Choice, chosen
-from models.registry import UNTRAINED, Serving, decide, decisions, load_model, save_model
+from models.registry import FORMAT, UNTRAINED, Serving, decide, decisions, load_model, save_model
 from models.serving import bearing_of
 from models.tastes import learn_tastes
 from models.trained_model import fit_model
@@ -151,6 +151,7 @@ def _decide(run: Run, version: str, manifest_sha256: str | None, why: str) -> st
         value_horizon_days=prediction.value_horizon_days,
         currency=run.settings.shop.currency,
         why=why,
+        format=FORMAT,
     )
     is_whole = decide(run.home, serving)
     return why if is_whole else f"{why}; promoted.json was damaged: put aside, earlier decisions are forgotten"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from models.registry import promoted_for
+from models.registry import FORMAT, promoted_for
 from regulars.hindsight import COLUMNS, IS_BEYOND
 from regulars.home import Home
 from regulars.settings import HomeSettings
@@ -26,6 +26,8 @@ def why_training_is_due(home: Home, as_of: date) -> str | None:
         return f"no training was decided by {as_of}"
     if not serving.fits(settings):
         return "the horizons or the currency have changed since the last training"
+    if serving.format != FORMAT and not serving.is_untrained:
+        return "the last training was another version's of Regulars"
     days = (as_of - serving.trained_as_of).days
     if days >= settings.prediction.training.retrain_after_days:
         return f"the last training was {days} days ago"

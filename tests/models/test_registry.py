@@ -44,9 +44,11 @@ def test_a_flipped_bit_is_refused_before_xgboost_sees_the_file(
 
 
 def test_a_model_of_another_format_is_refused(own_trained_shop: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.registry.FORMAT", FORMAT + 1)
+    for module in ("registry", "training_need"):
+        monkeypatch.setattr(f"models.{module}.FORMAT", FORMAT + 1)
     with pytest.raises(ArtefactError, match=f"manifest.json: expected a model of format {FORMAT + 1}, found {FORMAT}.*make train"):
         scorer_at(own_trained_shop)
+    assert why_training_is_due(own_trained_shop, AS_OF) == "the last training was another version's of Regulars"
 
 
 def test_every_file_of_the_artefact_is_json_and_hashed(trained_shop: Home) -> None:
