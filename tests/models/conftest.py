@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from models import boosting
+from models.arithmetic import on_one_thread
 from models.train import train
 from regulars.home import Home
 from tests.models.synthetic_shop import AS_OF, fill, write_configuration
@@ -17,6 +18,13 @@ def few_rounds() -> Iterator[None]:
     """Models learn in larger steps here, which takes a third of the rounds; nights and campaigns take the small ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(boosting, "LEARNING_RATE", 0.3)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """As a training has it: threads that wait for each other over small matrices cost ten times what they do."""
+    with on_one_thread():
         yield
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from models import boosting
 from models.train import train
 from quality.acceptance import accept
 from regulars.errors import InputError
@@ -111,7 +112,9 @@ def accept_findings(home: Home) -> None:
     accept(home, re.findall(r"quality accept (\w+)", told)[0])
 
 
-def test_a_past_night_comes_out_byte_for_byte_and_nothing_else_changes(home: Home, run_dag: RunDag) -> None:
+def test_a_past_night_comes_out_byte_for_byte_and_nothing_else_changes(
+    home: Home, run_dag: RunDag, monkeypatch: pytest.MonkeyPatch
+) -> None:
     export_sample_shop(home, SECOND_NIGHT, CUSTOMERS)
     bring_late_facts(home)
     change_what_the_shop_wants(home)
@@ -126,6 +129,7 @@ def test_a_past_night_comes_out_byte_for_byte_and_nothing_else_changes(home: Hom
     assert changed > 0
     assert (home.lists / "latest").resolve().name == SECOND_NIGHT.isoformat()
     # The training is repeated with what is known now: another model has its place, and must not score the past.
+    monkeypatch.setattr(boosting, "LEARNING_RATE", 0.3)  # a third of the rounds
     train(home, FIRST_NIGHT)
     close_run(resume_run(home, "training", FIRST_NIGHT))
     shutil.rmtree(home.var / "sample_shop")  # a rebuild does not read the sources
