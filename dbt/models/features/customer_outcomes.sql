@@ -61,6 +61,13 @@ customers as (
         on customer_features.customer_id = persons.account_id
 ),
 
+-- Of these customers, before they are multiplied by the horizons.
+wanted_orders as (
+    select orders.*
+    from {{ ref('int_orders') }} as orders
+    where orders.customer_id in (select customers.person_id from customers)
+),
+
 refunds as (
     select
         past_horizons.as_of_date,
@@ -71,15 +78,14 @@ refunds as (
         cast(sum(coalesce(allocations.quantity, 0)) as bigint) as units_count
     from {{ ref('int_refund_allocations') }} as allocations
     inner join past_horizons on allocations.refunded_day < past_horizons.end_day
-    where allocations.superseded_at is null and allocations.order_id is not null
+    where
+        allocations.superseded_at is null
+        and exists (
+            select 1
+            from wanted_orders
+            where allocations.source = wanted_orders.source and allocations.order_id = wanted_orders.order_id
+        )
     group by past_horizons.as_of_date, past_horizons.horizon_days, allocations.source, allocations.order_id
-),
-
--- Of these customers, before they are multiplied by the horizons.
-wanted_orders as (
-    select orders.*
-    from {{ ref('int_orders') }} as orders
-    where orders.customer_id in (select customers.person_id from customers)
 ),
 
 placed_orders as (
