@@ -8,9 +8,11 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.comparison import differing_lists
+from benchmarks.marked_blocks import block
 from benchmarks.measurement import Measurement, RunFailed, measure
-from benchmarks.page import write_page
+from benchmarks.page import PAGE, write_page
 from benchmarks.result import NightResult, SizeResult, keep_result, read_results
+from benchmarks.training import TrainingResult, training_table
 
 
 def _night(as_of: str, seconds: float) -> NightResult:
@@ -57,6 +59,23 @@ def test_results_are_kept_by_size_and_the_page_shows_them(tmp_path: Path) -> Non
     page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "| 1,000,000 | 1,000 | cold | 100 |" in page
     assert "| 2.0 | 3.0 GiB | 1.0 GiB | 0.25 |" in page
+    assert block(page, "training 1m-customers") == block(PAGE.read_text(encoding="utf-8"), "training 1m-customers")
     drawing = ElementTree.fromstring((tmp_path / "benchmarks.svg").read_text(encoding="utf-8"))  # noqa: S314 - our own
     bars = [rect for rect in drawing.iter("{http://www.w3.org/2000/svg}rect") if rect.get("class") == "bare"]
     assert len(bars) == 4
+
+
+def test_what_brings_the_shop_into_the_warehouse_is_no_part_of_a_training() -> None:
+    measured = Measurement(
+        100.0,
+        90.0,
+        4 * 2**30,
+        {"extract shop": 30.0, "build staging": 20.0, "build features": 15.0, "train": 25.0},
+        {"build staging": 4 * 2**30, "build features": 2**31, "train": 2**30},
+        {"extract shop": 28.0, "build staging": 18.0, "build features": 14.0, "train": 26.0},
+    )
+    result = TrainingResult(1_000, 2_220, "a machine", measured, {"train": "promoted"})
+    assert (result.seconds, result.processor_seconds, result.peak_bytes / 2**30, result.peak_bytes_before / 2**30) == (50, 40, 2, 4)
+    table = training_table(result)
+    assert "50 s, 40 s of processors, 2.0 GiB" in table
+    assert "| train | 25.0 | 26.0 | 1.0 GiB | promoted |" in table
