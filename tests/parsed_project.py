@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from regulars.dbt import PROJECT, project_hash
+from regulars.dbt_process import WITHOUT_FILES
 from regulars.file_lock import FileLock
 
 KEPT = Path(__file__).resolve().parents[1] / ".pytest_cache" / "dbt"
@@ -27,7 +28,8 @@ def parsed_project() -> Any:
 
     # The place of the warehouse is a part of what dbt compares: the profile's own default, for everybody.
     with tempfile.TemporaryDirectory() as folder, _environment(without="REGULARS_"):
-        return dbtRunner().invoke(["parse", "--quiet", "--no-write-json", *_places(folder), "--partial-parse-file-path", _kept()]).result
+        arguments = ["parse", "--quiet", *_places(folder), "--partial-parse-file-path", _kept()]
+        return dbtRunner().invoke([*WITHOUT_FILES, *arguments]).result
 
 
 def _kept() -> str:
@@ -37,7 +39,7 @@ def _kept() -> str:
         if not (folder / FILE).exists():
             for former in KEPT.glob("*-*"):
                 shutil.rmtree(former)
-            command = [sys.executable, "-m", "dbt.cli.main", "parse", "--quiet", "--no-write-json", *_places(str(folder))]
+            command = [sys.executable, "-m", "dbt.cli.main", *WITHOUT_FILES, "parse", "--quiet", *_places(str(folder))]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stdout
     return str(folder / FILE)
