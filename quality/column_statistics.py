@@ -65,7 +65,14 @@ def _mean(column: Column) -> str:
     }
     if column.type not in exact:
         return mean_of(as_number(column))
-    return f"cast(avg({exact[column.type]}) as double precision)"
+    # To six decimals, or the engines would differ in the last bit.
+    return f"cast(cast(avg({exact[column.type]}) as decimal(38, 6)) as double precision)"
+
+
+def share_where(condition: str, among: str = "true") -> str:
+    """Aggregate: the share of the rows of which a condition holds, of those of which the other one does. A quotient of doubles,
+    which engines round alike."""
+    return f"avg(cast(case when {condition} then 1 when {among} then 0 end as double precision))"
 
 
 def measure_histograms(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from quality.baseline import PassedNight
-from quality.column_statistics import as_number, column_aggregates, mean_of, measure
+from quality.column_statistics import as_number, column_aggregates, mean_of, measure, share_where
 from quality.profile import WHOLE_TABLE, Profile
 from quality.volume import measure_days
 from regulars.tables import (
@@ -114,8 +114,8 @@ def _column_aggregates(column: Column, prefix: str) -> Iterator[tuple[tuple[str,
     yield from column_aggregates(column, prefix)
     if column.type in ("integer", "double", "amount"):
         yield (column.name, f"{prefix}log_mean"), mean_of(f"ln(1 + abs({as_number(column)}))")
-        yield (column.name, f"{prefix}zero_share"), f"avg(case when {column.name} = 0 then 1.0 when {column.name} <> 0 then 0.0 end)"
-        yield (column.name, f"{prefix}negative_share"), f"avg(case when {column.name} < 0 then 1.0 else 0.0 end)"
+        yield (column.name, f"{prefix}zero_share"), share_where(f"{column.name} = 0", f"{column.name} is not null")
+        yield (column.name, f"{prefix}negative_share"), share_where(f"{column.name} < 0")
 
 
 def _measure_placed(warehouse: Warehouse, profile: Profile, known_until: datetime) -> None:
@@ -154,12 +154,10 @@ def _measure_ties(warehouse: Warehouse, profile: Profile, known_until: datetime)
     given = [recent, profile.as_of, *known, recent - timedelta(days=2), *known]
     statistics = {
         (WHOLE_TABLE, "recent_count"): "count(*)",
-        (WHOLE_TABLE, "without_account_share"): (
-            "avg(case when orders.account_id is not null and accounts.account_id is null then 1.0 else 0.0 end)"
-        ),
-        (WHOLE_TABLE, "without_lines_share"): "avg(case when lines.order_id is null then 1.0 else 0.0 end)",
-        (WHOLE_TABLE, "lines_of_another_account_share"): "avg(case when lines.account_id <> orders.account_id then 1.0 else 0.0 end)",
-        (WHOLE_TABLE, "lines_of_another_moment_share"): "avg(case when lines.ordered_at <> orders.ordered_at then 1.0 else 0.0 end)",
+        (WHOLE_TABLE, "without_account_share"): share_where("orders.account_id is not null and accounts.account_id is null"),
+        (WHOLE_TABLE, "without_lines_share"): share_where("lines.order_id is null"),
+        (WHOLE_TABLE, "lines_of_another_account_share"): share_where("lines.account_id <> orders.account_id"),
+        (WHOLE_TABLE, "lines_of_another_moment_share"): share_where("lines.ordered_at <> orders.ordered_at"),
         (WHOLE_TABLE, "revenue_of_lines_ratio"): (
             "cast(sum(lines.net_revenue) as double precision) "
             "/ nullif(cast(sum(case when lines.order_id is not null then orders.net_revenue end) as double precision), 0)"
@@ -178,7 +176,7 @@ def _measure_ties(warehouse: Warehouse, profile: Profile, known_until: datetime)
     missing = warehouse.rows(
         f"""
         with {orders}
-        select avg(case when known.order_id is null then 1.0 else 0.0 end)
+        select {share_where("known.order_id is null")}
         from lines
         left join (select distinct source, order_id from staging.stg_orders) as known
             on lines.source = known.source and lines.order_id = known.order_id
@@ -190,8 +188,8 @@ def _measure_ties(warehouse: Warehouse, profile: Profile, known_until: datetime)
     missing, early = warehouse.rows(
         f"""
         select
-            avg(case when orders.order_id is null then 1.0 else 0.0 end),
-            avg(case when refunds.refunded_at < orders.ordered_at then 1.0 else 0.0 end)
+            {share_where("orders.order_id is null")},
+            {share_where("refunds.refunded_at < orders.ordered_at")}
         from (
             select * from staging.stg_refunds where order_id is not null and refunded_at >= cast(? as timestamp) and {KNOWN}
         ) as refunds
@@ -209,7 +207,7 @@ def _measure_consents(warehouse: Warehouse, profile: Profile, known_until: datet
     """By channel how many consents are known and granted; and of how many accounts any is."""
     for channel, count, granted in warehouse.rows(
         f"""
-        select channel, count(*), avg(case when status = 'granted' then 1.0 else 0.0 end)
+        select channel, count(*), {share_where("status = 'granted'")}
         from staging.stg_consents where {KNOWN} group by channel
         """,
         [known_until, known_until],
