@@ -52,7 +52,12 @@ def as_number(column: Column) -> str:
 def mean_of(number: str) -> str:
     """The mean to six decimals, whatever the order of addition; what is not finite is left to the maximum."""
     finite = f"case when abs({number}) < {BEYOND_ANY_SHOP:.0f} then {number} end"
-    return f"cast(avg(cast({finite} as decimal(38, 6))) as double precision)"
+    return _to_six_decimals(f"avg(cast({finite} as decimal(38, 6)))")
+
+
+def _to_six_decimals(mean: str) -> str:
+    """Or the engines would differ in the last bit."""
+    return f"cast(cast({mean} as decimal(38, 6)) as double precision)"
 
 
 def _mean(column: Column) -> str:
@@ -65,8 +70,7 @@ def _mean(column: Column) -> str:
     }
     if column.type not in exact:
         return mean_of(as_number(column))
-    # To six decimals, or the engines would differ in the last bit.
-    return f"cast(cast(avg({exact[column.type]}) as decimal(38, 6)) as double precision)"
+    return _to_six_decimals(f"avg({exact[column.type]})")
 
 
 def share_where(condition: str, among: str = "true") -> str:

@@ -99,9 +99,10 @@ def differences(one: Home, other: Home, server: PostgresServer) -> list[str]:
         if len(rows) != len(others):
             found.append(f"{table.qualified_name}: {len(rows)} and {len(others)} rows")
         for place, name in enumerate(table.column_names):
-            count = sum(row[place] != own[place] for row, own in zip(rows, others, strict=False))
-            if count and (table.qualified_name, name) not in OWN_WORDS:
-                found.append(f"{table.qualified_name}.{name}: {count} rows")
+            pairs = [(row, own[place]) for row, own in zip(rows, others, strict=False) if row[place] != own[place]]
+            if pairs and (table.qualified_name, name) not in OWN_WORDS:
+                row, own = pairs[0]
+                found.append(f"{table.qualified_name}.{name}: {len(pairs)} rows, the first {row} and {own}")
     return found
 
 
