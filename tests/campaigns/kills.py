@@ -155,7 +155,7 @@ class Shop:
     def history(self, kills: Sequence[Kill]) -> Killed:
         """A night killed again and again, held against its twin."""
         hits, found = self.outcome_after(kills)
-        return Killed(", ".join(str(kill) for kill in kills), hits, differences(self.twin, found))
+        return Killed(", ".join(str(kill) for kill in kills[:hits]) or "never", hits, differences(self.twin, found))
 
     def step_names(self) -> list[str]:
         return [name for name, _ in steps(Home.at(self._base), SECOND_NIGHT)]
