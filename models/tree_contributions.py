@@ -28,6 +28,8 @@ LEAVES = 2**MAX_DEPTH
 NONE = -1
 """In place of the column of a split that a tree does not have: everybody goes left."""
 
+Patterns = NDArray[np.uint8]
+
 FIRST = np.array([[factorial(a - 1) * factorial(b) / factorial(a + b) if a else 0.0 for b in range(LEAVES)] for a in range(LEAVES)])
 """Weight of a leaf for one of the `a` concepts that must be the customer's to reach it, where `b` others must not."""
 
@@ -42,10 +44,11 @@ class Split:
     is_missing_right: bool
 
     def sends_right(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
-        right = values >= self.threshold if self.categories is None else np.isin(values, self.categories)
-        if self.is_missing_right:
-            right |= np.isnan(values)
-        return right
+        if self.categories is not None:
+            right = np.isin(values, self.categories)
+            return right | np.isnan(values) if self.is_missing_right else right
+        # A missing value is neither below the threshold nor above it.
+        return ~(values < self.threshold) if self.is_missing_right else values >= self.threshold
 
 
 @dataclass(frozen=True)
@@ -55,11 +58,11 @@ class Tree:
     splits: Mapping[int, Split]
     leaves: Sequence[float]
 
-    def patterns(self, columns: Matrix) -> NDArray[np.intp]:
+    def patterns(self, columns: Matrix) -> Patterns:
         """Bit k of each row: whether split k sends it right. `columns` has a row for each column of the matrix."""
-        found = np.zeros(columns.shape[1], dtype=np.intp)
+        found = np.zeros(columns.shape[1], dtype=np.uint8)
         for place, split in self.splits.items():
-            found |= split.sends_right(columns[split.column]).astype(np.intp) << place
+            found |= split.sends_right(columns[split.column]).view(np.uint8) << np.uint8(place)
         return found
 
 
@@ -74,7 +77,7 @@ class TreeContributions:
         """
         self._trees = _trees(booster)
         columns = np.ascontiguousarray(background.T)
-        patterns = np.array([tree.patterns(columns)[0] for tree in self._trees], dtype=np.intp)
+        patterns = np.array([tree.patterns(columns)[0] for tree in self._trees], dtype=np.uint8)
         self._players = [sorted({concepts[split.column] for split in tree.splits.values()}) for tree in self._trees]
         self._tables = _tables(self._trees, concepts, patterns)
 
@@ -83,13 +86,14 @@ class TreeContributions:
         columns = np.ascontiguousarray(matrix.T)
         found = np.zeros((concepts_count, len(matrix)))
         for number, (tree, players) in enumerate(zip(self._trees, self._players, strict=True)):
-            patterns = tree.patterns(columns)
+            # What looks up converts its places for each table that it is asked of.
+            patterns = tree.patterns(columns).astype(np.intp)
             for concept in players:
-                found[concept] += self._tables[concept, number][patterns]
+                found[concept] += self._tables[concept, number].take(patterns)
         return found
 
 
-def _tables(trees: Sequence[Tree], concepts: Sequence[int], background: NDArray[np.intp]) -> Figures:
+def _tables(trees: Sequence[Tree], concepts: Sequence[int], background: Patterns) -> Figures:
     """By concept, tree and pattern.
 
     A leaf is reached where every concept on its path comes from somebody whom it sends there: the customer, the background, or

@@ -16,7 +16,7 @@ from regulars.warehouse.duckdb import connect
 from scoring.reason_words import MACROS
 
 FACTS = ("cancelled_ordered_day", "category_lifespan_days", "last_played_on", "is_permitted")
-"""What is asked of a customer beside the features, by `load_facts`."""
+"""What is asked of a customer beside the features, see `facts_query`."""
 
 EVIDENCE: tuple[tuple[str, str], ...] = (
     (
@@ -73,12 +73,10 @@ NOT_KNOWN = "not_known"
 NO_EVIDENCE = "nothing in the orders says why"
 
 
-def load_facts(warehouse: Warehouse, as_of: date, known_until: datetime) -> None:
-    """Make the temporary table `leaving_facts`: customer_id and `FACTS` of those in the temporary table `listed`."""
-    warehouse.create_temporary(
-        "leaving_facts",
+def facts_query(as_of: date, known_until: datetime) -> tuple[str, list[date | int | datetime]]:
+    """A query of customer_id and `FACTS` of those in the temporary table `listed`, and its parameters."""
+    return (
         f"""
-        as
         with night as (
             select cast(? as date) as as_of_date, cast(? as bigint) as as_of_day, cast(? as timestamp) as known_until
         ),

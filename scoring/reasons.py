@@ -18,15 +18,15 @@ from scipy.special import expit
 
 from models.concepts import CONCEPTS, replaced
 from models.contributions import churn_log_odds
-from models.feature_matrix import FEATURES
+from models.feature_matrix import FEATURES, numbers
 from models.prediction import Figures
 from models.serving import Predictor, Scorer
 from regulars.nights import past_night
 from regulars.run import Run
 from regulars.settings import HomeSettings
-from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_REASONS, SEGMENT_MEMBERSHIPS
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_REASONS, CUSTOMER_SCORES, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse
-from scoring.leaving import FACTS, likely_reasons, load_facts, shop_facts
+from scoring.leaving import FACTS, facts_query, likely_reasons, shop_facts
 from scoring.reason_words import TYPICAL, sentences
 from scoring.side_by_side import side_by_side
 from scoring.typical import Opposites, opposites_of
@@ -74,10 +74,7 @@ def write_reasons(warehouse: Warehouse, run: Run, scorer: Scorer) -> int:
         "listed",
         f"""
         as
-        select
-            customer_id,
-            row_number() over (order by customer_id) as row_number,
-            count(*) filter (where contact_permission = 'granted') > 0 as is_permitted
+        select customer_id, count(*) filter (where contact_permission = 'granted') > 0 as is_permitted
         from {SEGMENT_MEMBERSHIPS.qualified_name}
         where as_of_date = ?
         group by customer_id
@@ -91,22 +88,12 @@ def _reasons(warehouse: Warehouse, run: Run, predictor: Predictor) -> Iterator[p
     count = warehouse.rows("select count(*) from listed")[0][0]
     if not count:
         return
-    load_facts(warehouse, run.as_of, past_night(warehouse, run.as_of, run.settings.shop.time_zone).known_until)
+    _load_rows(warehouse, run)
     of_shop, opposites = shop_facts(warehouse, run.as_of), opposites_of(warehouse, run.as_of, predictor)
-    columns = ", ".join([f"features.{feature.name}" for feature in FEATURES] + [f"facts.{name}" for name in FACTS])
 
     def batch_of(start: int) -> pa.Table:
         rows = warehouse.arrow(
-            f"""
-            select listed.customer_id, listed.row_number, {columns}
-            from listed
-            inner join leaving_facts as facts on listed.customer_id = facts.customer_id
-            inner join {CUSTOMER_FEATURES.qualified_name} as features
-                on listed.customer_id = features.customer_id and features.as_of_date = ?
-            where listed.row_number > ? and listed.row_number <= ?
-            order by listed.row_number
-            """,
-            [run.as_of, start, start + ROWS_PER_BATCH],
+            "select * from listed_rows where row_number > ? and row_number <= ? order by row_number", [start, start + ROWS_PER_BATCH]
         ).combine_chunks()
         for name, value in of_shop.items():
             rows = rows.append_column(name, pa.repeat(value, rows.num_rows))
@@ -118,9 +105,30 @@ def _reasons(warehouse: Warehouse, run: Run, predictor: Predictor) -> Iterator[p
     )
 
 
+def _load_rows(warehouse: Warehouse, run: Run) -> None:
+    """Make the temporary table `listed_rows`: what is asked of those in `listed`, in the order of its row_number.
+
+    Joined once: joined for each batch, every customer of the shop would be read as often as there are batches.
+    """
+    known_until = past_night(warehouse, run.as_of, run.settings.shop.time_zone).known_until
+    facts, parameters = facts_query(run.as_of, known_until)
+    columns = ", ".join([f"features.{feature.name}" for feature in FEATURES] + [f"facts.{name}" for name in FACTS])
+    warehouse.create_temporary(
+        "listed_rows",
+        f"""
+        as
+        select row_number() over () as row_number, facts.customer_id, scores.churn_probability, {columns}
+        from ({facts}) as facts
+        inner join {CUSTOMER_FEATURES.qualified_name} as features on facts.customer_id = features.customer_id and features.as_of_date = ?
+        inner join {CUSTOMER_SCORES.qualified_name} as scores on facts.customer_id = scores.customer_id and scores.as_of_date = ?
+        """,
+        [*parameters, run.as_of, run.as_of],
+    )
+
+
 def reasons_of(rows: pa.Table, as_of: date, predictor: Predictor, opposites: Opposites, settings: HomeSettings) -> pa.Table:
-    """Rows of `customer_reasons` for rows of features and facts."""
-    told = told_of(rows, predictor, opposites, settings)
+    """Rows of `customer_reasons` for rows of features and facts, with the churn_probability that was predicted of them."""
+    told = told_of(rows, numbers(rows.column("churn_probability")), predictor, opposites, settings)
     concepts, words = told.chosen()
     numbered = enumerate(zip(concepts, words, strict=True), start=1)
     columns = {
@@ -140,11 +148,14 @@ def reasons_of(rows: pa.Table, as_of: date, predictor: Predictor, opposites: Opp
     )
 
 
-def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings: HomeSettings) -> Told:
-    """What can be told of each row, and what it rests on."""
+def told_of(rows: pa.Table, churn_probability: Figures, predictor: Predictor, opposites: Opposites, settings: HomeSettings) -> Told:
+    """What can be told of each row, and what it rests on.
+
+    Args:
+        churn_probability: what the predictor says of the rows, shape (n,).
+    """
     features = rows.select([feature.name for feature in FEATURES])
-    log_odds = churn_log_odds(predictor, features)
-    is_at_risk = log_odds >= 0
+    is_at_risk = churn_probability >= 0.5
     side = np.where(is_at_risk, 1.0, -1.0)
     contributions = np.zeros((len(CONCEPTS), rows.num_rows))
     for kind in (True, False):
@@ -156,7 +167,6 @@ def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings
     candidates = (contributions >= LEAST_CONTRIBUTION) & (words != None)  # noqa: E711 - by element
     place = np.argsort(np.argsort(np.where(candidates, -contributions, np.inf), axis=0, kind="stable"), axis=0, kind="stable")
     moves = np.full(contributions.shape, np.nan)
-    probability = expit(log_odds)
     # Who has been told enough of the first needs no more.
     for places in (range(MOST_REASONS), range(MOST_REASONS, MOST_CANDIDATES)):
         is_wanting = np.sum(np.nan_to_num(moves, nan=-1.0) >= LEAST_MOVE, axis=0) < MOST_REASONS
@@ -166,7 +176,7 @@ def told_of(rows: pa.Table, predictor: Predictor, opposites: Opposites, settings
                 at = np.flatnonzero(is_tried & (is_at_risk == kind))
                 if len(at):
                     without = churn_log_odds(predictor, replaced(features.take(at), {concept}, opposites[kind].features))
-                    moves[number, at] = side[at] * (probability[at] - expit(without))
+                    moves[number, at] = side[at] * (churn_probability[at] - expit(without))
     return Told(is_at_risk, contributions, moves, words)
 
 

@@ -69,7 +69,7 @@ def agreement(home: Home) -> float:
         np.abs(one.contributions.of(rows).sum(axis=0) - log_odds + churn_log_odds(predictor, one.features)).max()
         for one in opposites.values()
     )
-    told = told_of(rows, predictor, opposites, settings)
+    told = told_of(rows, expit(log_odds), predictor, opposites, settings)
     concepts, _ = told.chosen()
     print(f"{rows.num_rows:,} customers, {told.is_at_risk.mean():.0%} at risk; contributions add up to {error:.1e}")
     # Every contribution of a tenth of log odds, whether there are words for it or not.
@@ -91,7 +91,7 @@ def agreement(home: Home) -> float:
     print("reasons a customer:", dict(enumerate(np.bincount([sum(one is not None for one in column) for column in concepts.T]).tolist())))
     many = rows.take(np.tile(np.arange(rows.num_rows), COPIES))
     began = time.process_time()
-    told_of(many, predictor, opposites, settings)
+    told_of(many, expit(churn_log_odds(predictor, many)), predictor, opposites, settings)
     print(f"{(time.process_time() - began) / many.num_rows * 10_000:.1f} s of a processor for 10,000 customers")
     print("likely reason for leaving:", dict(leaving))
     for row in five:

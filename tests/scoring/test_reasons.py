@@ -211,7 +211,7 @@ def opposites(trained_shop: Home, predictor: Predictor) -> Opposites:
 
 
 def told_in(shop: Home, rows: pa.Table, predictor: Predictor, opposites: Opposites) -> Told:
-    return told_of(rows, predictor, opposites, HomeSettings(shop))
+    return told_of(rows, expit(churn_log_odds(predictor, rows)), predictor, opposites, HomeSettings(shop))
 
 
 def test_a_reason_is_told_only_where_the_probability_moves_without_it(
