@@ -14,6 +14,9 @@ FEW = 50.0
 SILENCE_FACTOR = 14.0
 """If orders came independently at the shop's own rate, a silence of 14 mean gaps would have a probability of one in a million."""
 DEVIATIONS = 5.0
+LOST_SHARE = 0.25
+"""Of what is known of old rows, new ones may lack so much more, where some always lack it: in a large shop they differ by more than
+chance, after a sale or because whoever is new has not said everything yet. What loses data loses half of a column or all of it."""
 
 
 def growth(days: int, limits: GateLimits) -> float:
@@ -32,6 +35,11 @@ def share_believed(usual: float, rows: float, slack: float) -> float:
     """The largest share that so few rows may show where `usual` is true: five standard deviations and some slack above it."""
     spread = sqrt(max(usual * (1 - usual), 1 / max(rows, 1)) / max(rows, 1))
     return min(1.0, usual + slack + DEVIATIONS * spread)
+
+
+def lack_believed(usual: float, rows: float, slack: float) -> float:
+    """The largest share that so few new rows may lack where old ones lack `usual`."""
+    return max(share_believed(usual, rows, slack), usual + min(usual, LOST_SHARE * (1 - usual)))
 
 
 def silence_allowed(orders: float, history_days: float, limits: GateLimits) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import log
 
 from quality.limits import GateLimits
-from quality.movement import FEW, rows_rule, share_believed, silence_allowed
+from quality.movement import FEW, lack_believed, rows_rule, share_believed, silence_allowed
 from quality.profile import WHOLE_TABLE, Profile
 from quality.raw_profile import FOREIGN, LANDED, Landed
 from quality.rule import BEYOND_ANY_SHOP, Rule
@@ -140,7 +140,7 @@ def _new_rows(tonight: Profile, before: Profile, landed: Landed) -> Iterator[Rul
     for column in landed.columns:
         nulls = before.value(table, column.name, "null_share") or 0.0
         if column.nullable:
-            most = share_believed(nulls, new, TIES_STEP)
+            most = lack_believed(nulls, new, TIES_STEP)
             yield Rule(table, column.name, "new_null_share", 0, most, "new rows hold what old ones held", is_acceptable=True)
         known = new * (1 - nulls)
         negative = before.value(table, column.name, "negative_share")
@@ -190,7 +190,7 @@ def _consents(tonight: Profile, before: Profile, limits: GateLimits) -> Iterator
     yield Rule(*whole, "unknown_share", 0, most, "consents do not become unknown", is_acceptable=True)
     new = tonight.value(*whole, "new_accounts_count") or 0.0
     if new >= FEWEST_NEW:
-        most = share_believed(unknown, new, limits.consent_lost_share)
+        most = lack_believed(unknown, new, limits.consent_lost_share)
         yield Rule(*whole, "new_unknown_share", 0, most, "new accounts come with their consents", is_acceptable=True)
     for (table, column, statistic), value in sorted(before.values.items()):
         if table != CONSENTS.name or not column.startswith("channel "):

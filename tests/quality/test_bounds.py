@@ -9,7 +9,7 @@ import pytest
 
 from quality.drift import drift_rules, stability_index
 from quality.limits import GateLimits
-from quality.movement import share_believed, silence_allowed
+from quality.movement import lack_believed, share_believed, silence_allowed
 from quality.profile import WHOLE_TABLE, Profile
 from quality.volume import fewest, volume_rules
 
@@ -78,3 +78,10 @@ def test_few_rows_may_show_what_many_may_not() -> None:
 def test_silence_is_measured_by_the_shops_own_rate() -> None:
     assert silence_allowed(10_000, 900, GateLimits()) == 14
     assert silence_allowed(10, 900, GateLimits()) == 14 * 90
+
+
+def test_new_rows_of_a_large_shop_may_lack_more_than_chance_explains_but_not_half() -> None:
+    assert lack_believed(0.29, 100_000, 0.01) > 0.3087, "who is new has not said everything yet"
+    for usual in (0.0, 0.02, 0.3, 0.7, 0.95):
+        assert lack_believed(usual, 1e6, 0.01) < (1 + usual) / 2, "half of it is lost"
+    assert lack_believed(0.0, 1e6, 0.01) < 0.02, "what nobody ever lacked"
