@@ -21,6 +21,7 @@ from benchmarks.marked_blocks import replaced
 from benchmarks.measurement import measure
 from benchmarks.shop import COLD_NIGHT, ROOT, make_shop
 from models.arithmetic import on_one_thread
+from models.boosting import THREADS
 from models.feature_matrix import FEATURES, Matrix
 from models.prediction import Figures
 from models.serving import Scorer, scorer_for
@@ -62,7 +63,7 @@ class BareMembers:
     @classmethod
     def of(cls, model: TrainedModel) -> BareMembers:
         members = [getattr(model.churn, member) for member in CHURN_FILES] + [getattr(model.value, member) for member in VALUE_FILES]
-        return cls(model, [member for member in members if member is not None])
+        return cls(model, [_booster(member.content) for member in members if member is not None])
 
     def predict(self, batch: BareBatch) -> list[Figures]:
         """The margin of each trees, of the line, and what buy-till-you-die expects of churn and value, each of shape (n,)."""
@@ -74,6 +75,12 @@ class BareMembers:
             line = self.model.churn.line
             lines = [] if line is None or batch.terms is None else [batch.terms @ np.array(line.weights[1:])]
             return [*trees, *lines, offsets.churn, offsets.value]
+
+
+def _booster(content: bytes) -> xgb.Booster:
+    booster = xgb.Booster({"nthread": THREADS})
+    booster.load_model(bytearray(content))
+    return booster
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from models.feature_matrix import Matrix
 from models.prediction import Figures
+from models.shallow_trees import MAX_DEPTH, ShallowTrees
 from models.splits import FOLDS, SEED, folds_by_customer
 from regulars.errors import ArtefactError
 
@@ -24,7 +25,6 @@ THREADS = 2
 TREES_A_ROUND = 4
 """Each sees its own sample of rows and columns, and a round is their mean: who stands in the top tenth of a small shop hung on the seed."""
 
-MAX_DEPTH = 3
 LEARNING_RATE = 0.1
 MOST_ROUNDS = 400
 ROUNDS_BETWEEN_EVALUATIONS = 5
@@ -42,9 +42,9 @@ class Objective:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A booster, and what those fitted without a customer say of it: how well it predicts is seen on these alone."""
+    """Trees, and what those fitted without a customer say of it: how well they predict is seen on these alone."""
 
-    booster: xgb.Booster
+    trees: ShallowTrees
     unseen: Figures
     """Margin of each row, shape (n,)."""
 
@@ -93,31 +93,16 @@ class Learner:
         self._all.set_info(label=label, base_margin=offset)
         booster = xgb.train(parameters | {"num_parallel_tree": TREES_A_ROUND}, self._all, num_boost_round=rounds)
         booster.feature_names = self._columns.names
-        return Fitted(booster, unseen)
+        return Fitted(ShallowTrees.of(booster), unseen)
 
 
-def margins(booster: xgb.Booster, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:
-    """The booster's margin on top of the offset for each row, shape (n,): the same whatever rows stand beside it."""
-    if len(matrix) == 0:
-        return np.zeros(0)
-    if booster.feature_names != columns.names:
+def margins(trees: ShallowTrees, matrix: Matrix, offset: Figures, columns: Columns) -> Figures:
+    """The trees' margin on top of the offset for each row, shape (n,): the same whatever rows stand beside it."""
+    if trees.names != columns.names:
         raise ArtefactError("the trees were fitted on other columns than they are to predict from. Train anew with `make train`")
     # Trees are added to 0 and the offset to their sum: one float32 of both would round amounts of a trillion.
-    alone = np.zeros(len(matrix), np.float32)
-    margin: Figures = offset + booster.inplace_predict(matrix, predict_type="margin", base_margin=alone).astype(np.float64)
+    margin: Figures = offset + trees.margins(matrix).astype(np.float64)
     return margin
-
-
-def to_json(booster: xgb.Booster) -> bytes:
-    """The booster as JSON: in the binary format a flipped bit can crash the process that reads it."""
-    return bytes(booster.save_raw(raw_format="json"))
-
-
-def from_json(content: bytes) -> xgb.Booster:
-    """The booster that `to_json` wrote; its hash must have been checked before."""
-    booster = xgb.Booster({"nthread": THREADS})
-    booster.load_model(bytearray(content))
-    return booster
 
 
 def _best_rounds(boosters: list[xgb.Booster], data: list[tuple[xgb.DMatrix, xgb.DMatrix]]) -> int:

@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
@@ -23,6 +22,7 @@ from models.feature_matrix import Matrix
 from models.line import Line
 from models.offsets import Offsets
 from models.prediction import Figures
+from models.shallow_trees import ShallowTrees
 from models.splits import FOLDS, folds_by_customer, some_customers
 from models.training_frame import TrainingFrame
 from models.weighting import MOST_ROWS, Past, Weighting, Weights, blended, choose_weights
@@ -61,8 +61,8 @@ class ChurnModel:
     """The members that have a weight, and the two constants that bring them to the level of as_of."""
 
     weights: Weights
-    on_offset: xgb.Booster | None
-    alone: xgb.Booster | None
+    on_offset: ShallowTrees | None
+    alone: ShallowTrees | None
     line: Line | None
     alone_shift: float = 0.0
     anchor: float = 0.0
@@ -118,8 +118,8 @@ def fit_churn(frame: TrainingFrame, matrix: Matrix, columns: Columns, offsets: O
     weights = weighting.weights
     model = ChurnModel(
         weights,
-        on_offset.booster if weights["trees_on_offset"] else None,
-        alone.booster if weights["trees_alone"] else None,
+        on_offset.trees if weights["trees_on_offset"] else None,
+        alone.trees if weights["trees_alone"] else None,
         line if weights["line"] else None,
     )
     return model, _on_level(blended(unseen, weights), offsets.churn, cutoff), weighting

@@ -77,10 +77,10 @@ class BlendContributions:
         matrix, columns, _ = model.seen(typical)
         concepts = [PLACES[CONCEPT_OF[name]] for name in columns.names]
         churn = model.churn
-        boosters = (("trees_on_offset", churn.on_offset), ("trees_alone", churn.alone))
+        members = (("trees_on_offset", churn.on_offset), ("trees_alone", churn.alone))
         self._model = model
         self._trees = [
-            (churn.weights[member], TreeContributions(booster, concepts, matrix)) for member, booster in boosters if booster is not None
+            (churn.weights[member], TreeContributions(trees, concepts, matrix)) for member, trees in members if trees is not None
         ]
         self._history = HistoryContributions(lambda changed: self._of_offsets(model.offsets(changed)), typical)
         self._own_terms = {} if churn.line is None else churn.line.own_terms(matrix, columns.names)

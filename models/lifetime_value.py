@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 
 from models.boosting import Columns, Learner, Objective, margins
@@ -25,6 +24,7 @@ from models.evaluation import tweedie_losses
 from models.feature_matrix import Matrix
 from models.offsets import Offsets, amounts_of
 from models.prediction import Figures
+from models.shallow_trees import ShallowTrees
 from models.splits import some_customers
 from models.training_frame import TrainingFrame
 from models.weighting import MOST_ROWS, Past, Weighting, Weights, blended, choose_weights, equal_weights
@@ -45,8 +45,8 @@ class ValueModel:
     """The trees that have a weight, None where too few customers spent, and the factor that brings the mean to the level of as_of."""
 
     weights: Weights
-    severity: xgb.Booster | None
-    tweedie: xgb.Booster | None
+    severity: ShallowTrees | None
+    tweedie: ShallowTrees | None
     anchor: float = 1.0
 
     def expected(self, matrix: Matrix, columns: Columns, offsets: Offsets, churn_log_odds: Figures) -> Figures:
@@ -95,15 +95,15 @@ def fit_value(
         Learner(matrix[rows], frame.customers[rows], columns).fit(frame.value[rows] / scale, offset[rows] - np.log(scale), objective)
         for rows, offset, objective in ((spent, severity, SEVERITY), (known, total, TWEEDIE))
     )
-    severity[~spent] = margins(by_severity.booster, matrix[~spent], severity[~spent], columns)
+    severity[~spent] = margins(by_severity.trees, matrix[~spent], severity[~spent], columns)
     severity[spent], total[known] = by_severity.unseen + np.log(scale), by_tweedie.unseen + np.log(scale)
     members = _members(severity, total, offsets, churn_log_odds)
     weighting = _weighting(frame, members, amounts_of(offsets.value))
     weights = weighting.weights
     model = ValueModel(
         weights,
-        by_severity.booster if weights["hurdle_of_trees"] else None,
-        by_tweedie.booster if weights["trees_on_offset"] else None,
+        by_severity.trees if weights["hurdle_of_trees"] else None,
+        by_tweedie.trees if weights["trees_on_offset"] else None,
     )
     return model, _on_level(blended(members, weights), amounts_of(offsets.value), cutoff), weighting
 

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, ClassVar
 
 from models.arithmetic import on_one_thread
-from models.boosting import Columns, from_json, to_json
+from models.boosting import Columns
 from models.churn import ChurnModel, fit_churn
 from models.expectation import Expectation, Expected, Level
 from models.expectation_model import offsets_of, predicted_levels, prediction_of
@@ -19,6 +19,7 @@ from models.lifetime_value import ValueModel, fit_value
 from models.line import Line
 from models.offsets import COLUMNS, Offsets
 from models.prediction import Figures, Prediction
+from models.shallow_trees import ShallowTrees
 from models.training_frame import TrainingFrame
 from models.value_quantiles import ValueQuantiles, fit_quantiles
 from models.weighting import Weighting
@@ -81,10 +82,10 @@ class TrainedModel:
         return prediction_of(expected, offsets, log_odds, value, self.churn_days, self.value_days, self.quantiles)
 
     def files(self) -> dict[str, bytes]:
-        """The boosters as JSON, by file name."""
+        """The boosters as XGBoost's JSON, by file name."""
         members = [(name, getattr(self.churn, member)) for member, name in CHURN_FILES.items()]
         members += [(name, getattr(self.value, member)) for member, name in VALUE_FILES.items()]
-        return {name: to_json(booster) for name, booster in members if booster is not None}
+        return {name: trees.content for name, trees in members if trees is not None}
 
     def description(self) -> dict[str, Any]:
         """What is needed beside the files to predict, as plain JSON."""
@@ -107,7 +108,7 @@ class TrainedModel:
         """The model that `files` and `description` were made from; their hashes must have been checked before."""
         churn, value, quantiles = description["churn"], description["value"], description["quantiles"]
         trees, spending = (
-            {member: from_json(files[name]) if name in files else None for member, name in names.items()}
+            {member: ShallowTrees.from_json(files[name]) if name in files else None for member, name in names.items()}
             for names in (CHURN_FILES, VALUE_FILES)
         )
         line = None if churn["line"] is None else Line.from_dict(churn["line"])

@@ -8,92 +8,50 @@ pattern of a few bits, so that the values are computed for all patterns once and
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import factorial
-from typing import Any
 
 import numpy as np
-import xgboost as xgb
 from numpy.typing import NDArray
 
-from models.boosting import MAX_DEPTH, to_json
 from models.feature_matrix import Matrix
 from models.prediction import Figures
-from regulars.errors import ArtefactError
+from models.shallow_trees import LEAVES, MAX_DEPTH, SPLITS, ShallowTrees, Tree, by_columns
 
-SPLITS = 2**MAX_DEPTH - 1
-LEAVES = 2**MAX_DEPTH
 NONE = -1
-"""In place of the column of a split that a tree does not have: everybody goes left."""
-
-Patterns = NDArray[np.uint8]
+"""In place of the concept of a split that a tree does not have."""
 
 FIRST = np.array([[factorial(a - 1) * factorial(b) / factorial(a + b) if a else 0.0 for b in range(LEAVES)] for a in range(LEAVES)])
 """Weight of a leaf for one of the `a` concepts that must be the customer's to reach it, where `b` others must not."""
 
 
-@dataclass(frozen=True)
-class Split:
-    """Sends right who is at or above the threshold, or of one of the categories; a missing value goes where it says."""
-
-    column: int
-    threshold: np.float32
-    categories: NDArray[np.float32] | None
-    is_missing_right: bool
-
-    def sends_right(self, values: NDArray[np.float32]) -> NDArray[np.bool_]:
-        if self.categories is not None:
-            right = np.isin(values, self.categories)
-            return right | np.isnan(values) if self.is_missing_right else right
-        # A missing value is neither below the threshold nor above it.
-        return ~(values < self.threshold) if self.is_missing_right else values >= self.threshold
-
-
-@dataclass(frozen=True)
-class Tree:
-    """The splits that there are, by their place in a complete tree (0 the root, 2 k + 1 and 2 k + 2 below k), and all its leaves."""
-
-    splits: Mapping[int, Split]
-    leaves: Sequence[float]
-
-    def patterns(self, columns: Matrix) -> Patterns:
-        """Bit k of each row: whether split k sends it right. `columns` has a row for each column of the matrix."""
-        found = np.zeros(columns.shape[1], dtype=np.uint8)
-        for place, split in self.splits.items():
-            found |= split.sends_right(columns[split.column]).view(np.uint8) << np.uint8(place)
-        return found
-
-
 class TreeContributions:
-    """What each concept adds to the margin of a booster, against the background."""
+    """What each concept adds to the margin of some trees, against the background."""
 
-    def __init__(self, booster: xgb.Booster, concepts: Sequence[int], background: Matrix):
+    def __init__(self, trees: ShallowTrees, concepts: Sequence[int], background: Matrix):
         """
         Args:
             concepts: the number of each column's concept.
             background: a single row.
         """
-        self._trees = _trees(booster)
+        self._trees = trees.trees
         columns = np.ascontiguousarray(background.T)
-        patterns = np.array([tree.patterns(columns)[0] for tree in self._trees], dtype=np.uint8)
+        patterns = np.array([tree.patterns(columns)[0] for tree in self._trees], dtype=np.intp)
         self._players = [sorted({concepts[split.column] for split in tree.splits.values()}) for tree in self._trees]
         self._tables = _tables(self._trees, concepts, patterns)
 
     def of(self, matrix: Matrix, concepts_count: int) -> Figures:
         """Shape (concepts, n), each row's the same whatever rows stand beside it."""
-        columns = np.ascontiguousarray(matrix.T)
         found = np.zeros((concepts_count, len(matrix)))
-        for number, (tree, players) in enumerate(zip(self._trees, self._players, strict=True)):
-            # What looks up converts its places for each table that it is asked of.
-            patterns = tree.patterns(columns).astype(np.intp)
-            for concept in players:
-                found[concept] += self._tables[concept, number].take(patterns)
+        for part, columns in by_columns(matrix):
+            for number, (tree, players) in enumerate(zip(self._trees, self._players, strict=True)):
+                patterns = tree.patterns(columns).astype(np.intp)
+                for concept in players:
+                    found[concept, part] += self._tables[concept, number].take(patterns, mode="wrap")
         return found
 
 
-def _tables(trees: Sequence[Tree], concepts: Sequence[int], background: Patterns) -> Figures:
+def _tables(trees: Sequence[Tree], concepts: Sequence[int], background: NDArray[np.intp]) -> Figures:
     """By concept, tree and pattern.
 
     A leaf is reached where every concept on its path comes from somebody whom it sends there: the customer, the background, or
@@ -128,35 +86,3 @@ def _tables(trees: Sequence[Tree], concepts: Sequence[int], background: Patterns
             for concept in range(len(found)):
                 found[concept] += np.where(of_path[depth] == concept, share, 0.0)
     return found
-
-
-def _trees(booster: xgb.Booster) -> list[Tree]:
-    described = json.loads(to_json(booster))["learner"]["gradient_booster"]["model"]["trees"]
-    return [_tree(one) for one in described]
-
-
-def _tree(described: Mapping[str, Any]) -> Tree:
-    splits: dict[int, Split] = {}
-    leaves = [0.0] * LEAVES
-    segments = zip(described["categories_nodes"], described["categories_segments"], described["categories_sizes"], strict=True)
-    categories = {node: np.array(described["categories"][start : start + size], np.float32) for node, start, size in segments}
-    waiting = [(0, 0, 0)]
-    while waiting:
-        node, place, depth = waiting.pop()
-        left, right = described["left_children"][node], described["right_children"][node]
-        if left == NONE:
-            first = (place + 1 - 2**depth) << (MAX_DEPTH - depth)
-            leaves[first] = float(np.float32(described["split_conditions"][node]))
-            continue
-        if depth == MAX_DEPTH:
-            raise ArtefactError(
-                f"a tree of the model is deeper than {MAX_DEPTH} splits: no reasons can be told. Train anew with `make train`"
-            )
-        splits[place] = Split(
-            described["split_indices"][node],
-            np.float32(described["split_conditions"][node]),
-            categories.get(node),
-            not described["default_left"][node],
-        )
-        waiting += [(left, 2 * place + 1, depth + 1), (right, 2 * place + 2, depth + 1)]
-    return Tree(splits, leaves)

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-import xgboost as xgb
 
 from models.registry import FORMAT, decide, decisions, load_model, promoted_for, save_model
+from models.shallow_trees import ShallowTrees
 from models.train import train
 from models.training_need import why_training_is_due
 from regulars.errors import ArtefactError
@@ -30,10 +30,10 @@ def flip(file: Path, position: int, bit: int) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("share", [0.0, 0.37, 0.999])
-def test_a_flipped_bit_is_refused_before_xgboost_sees_the_file(
+def test_a_flipped_bit_is_refused_before_the_file_is_parsed(
     own_trained_shop: Home, name: str, share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(xgb.Booster, "load_model", lambda *_: pytest.fail("parsed before its hash was checked"))
+    monkeypatch.setattr(ShallowTrees, "from_json", lambda *_: pytest.fail("parsed before its hash was checked"))
     file = version_folder(own_trained_shop) / name
     flip(file, int(file.stat().st_size * share), 3)
     with pytest.raises(ArtefactError) as error:

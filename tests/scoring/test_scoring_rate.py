@@ -29,8 +29,9 @@ def test_the_bare_members_are_those_of_the_blend_to_the_bit(model: TrainedModel,
     *margins_of_each, churn, value = members.predict(BareBatch.of(model, batch))
     line, count = model.churn.line, len(members.boosters)
     assert count > 1
-    for booster, found in zip(members.boosters, margins_of_each, strict=False):
-        assert np.array_equal(found.astype(np.float64), margins(booster, matrix, np.zeros(len(matrix)), columns))
+    trees = [one for one in (model.churn.on_offset, model.churn.alone, model.value.severity, model.value.tweedie) if one is not None]
+    for member, found in zip(trees, margins_of_each, strict=False):
+        assert np.array_equal(found.astype(np.float64), margins(member, matrix, np.zeros(len(matrix)), columns))
         assert found.std() > 0
     # A member without a weight takes no time in either.
     expected = [] if line is None else [line.log_odds(matrix, columns.names, offsets) - offsets.churn - line.weights[0]]
