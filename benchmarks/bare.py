@@ -1,9 +1,9 @@
 """One script by hand: the sample shop's files → features → predictions → lists, with nothing but DuckDB and the trained model.
 
 What a night is measured against. It knows this one shop: no other source, no second version of a row, no bad row, no history of
-what was known when, no gate, no guard, no ledger, no reasons, and no second run; yesterday's lists are the only state that it reads.
-Of what a night has made it takes the trained model, whose own code predicts batch after batch, the key of the guests' pseudonyms and
-the salt of the control group, so that the two can be compared customer by customer.
+what was known when, no gate, no guard, no ledger, and no second run; yesterday's lists are the only state that it reads.
+Of what a night has made it takes the trained model, whose own code predicts batch after batch, ranks products and words reasons, the key
+of the guests' pseudonyms and the salt of the control group, so that the two can be compared customer by customer.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import duckdb
 import pyarrow as pa
 import yaml
 
+from benchmarks.bare_tables import BareTables
 from models.registry import decisions, load_model
 from models.trained_model import TrainedModel
 from regulars.home import Home
@@ -260,6 +261,16 @@ left join (select address, customer_id from persons) using (customer_id)
 left join (select * from candidates where place = 1) as candidates using (segment, customer_id)
 """
 
+SHOWN = """
+select lists.* exclude (segment, rank), favourite_category, cast(category_affinity as decimal(5, 4)) as category_affinity,
+    next_product, next_product_ids, new_product, new_product_id,
+    reason_1, reason_2, reason_3, likely_reason_for_leaving, leaving_evidence
+from lists
+left join scores using (customer_id)
+left join scores.next_products using (customer_id)
+left join scores.customer_reasons using (customer_id)
+"""
+
 
 class Script:
     """The script's steps, one after another on one connection."""
@@ -272,7 +283,7 @@ class Script:
         self.seconds: dict[str, float] = {}
 
     def run(self) -> None:
-        for step in (self.read, self.features, self.predict, self.write, self.keep):
+        for step in (self.read, self.features, self.predict, self.match, self.tell, self.write, self.keep):
             begun = time.monotonic()
             step()
             self.seconds[step.__name__] = time.monotonic() - begun
@@ -312,10 +323,14 @@ class Script:
             }
             parts.append(pa.table({"customer_id": batch.column("customer_id"), **figures}))
         self._db.register("predicted", pa.concat_tables(parts))
-        self._db.execute("create temporary table scores as select * from predicted")
+        first_night = self._as_of if self._yesterday is None else self._as_of - timedelta(days=1)
+        self._tables = BareTables(self._db, home, self._as_of, first_night, self._files)
+        self._db.execute(
+            f"create temporary table scores as select * from predicted left join ({self._tables.favourites_sql()}) using (customer_id)"
+        )
         self._db.unregister("predicted")
 
-    def write(self) -> None:
+    def match(self) -> None:
         with sqlite3.connect(self._home / "var" / "state" / "state.sqlite") as state:
             (salt,) = state.execute("select value from home_keys where name = 'control_salt'").fetchone()
         segments = self._segments()
@@ -333,11 +348,15 @@ class Script:
                 f"from read_csv('{self._yesterday}/*.csv', all_varchar = true, filename = true)"
             )
         self._db.execute(LISTS, {"as_of": self._as_of})
+
+    def tell(self) -> None:
+        self._tables.tell()
+
+    def write(self) -> None:
         self._lists.mkdir(parents=True)
-        for one in segments:
+        for (segment,) in self._db.execute("select segment from segments").fetchall():
             self._db.execute(
-                f"copy (select * exclude (segment, rank) from lists where segment = '{one['segment']}' order by rank desc, customer_id) "
-                f"to '{self._lists / one['segment']}.csv' (header true)"
+                f"copy ({SHOWN} where segment = '{segment}' order by rank desc, customer_id) to '{self._lists / segment}.csv' (header true)"
             )
 
     def keep(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from activation.desired import REASONS
 from regulars.errors import RegularsError
 from regulars.home import Home
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES
@@ -13,9 +12,6 @@ from regulars.warehouse.duckdb import connect
 
 TOLERANCE = 1e-9
 """Relative: the last bits of a sum of doubles depend on its order."""
-
-TASTES = ("favourite_category", "category_affinity", "next_product", "next_product_ids", "new_product", "new_product_id")
-"""Columns of the night's lists that the script by hand does not have: it predicts churn and value alone."""
 
 SCORES = ("churn_probability", "expected_value", "value_at_risk")
 
@@ -80,7 +76,7 @@ def differing_lists(ours: Path, bare: Path) -> dict[str, int]:
 
 
 def _cells(file: Path) -> str:
-    """An empty cell and a missing one are the same; columns go by name. The script tells no reasons and no tastes."""
+    """An empty cell and a missing one are the same; columns go by name."""
     with file.open(encoding="utf-8") as lines:
-        names = set(lines.readline().strip().replace('"', "").split(",")) - {*REASONS, *TASTES}
+        names = set(lines.readline().strip().replace('"', "").split(","))
     return ", ".join(f"coalesce({name}, '') as {name}" for name in sorted(names))
