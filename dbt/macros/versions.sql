@@ -1,5 +1,6 @@
 {#-
-The versions of a landed table's records, as the CTE `versions`: every column of the table, and `superseded_at`, the
+The versions of a landed table's records, as the CTE `versions` (those of records that never changed are `lasting_versions`,
+the others `successive_versions`): every column of the table, and `superseded_at`, the
 known_at of the record's next version (null: current). Of versions learned at the same instant the last content_hash
 wins, and the others, which nobody ever saw, are left out. Only the few records with several versions are sorted. A build
 of what has changed takes the records of which `changed`, a condition on the row `landed`, is true: those with new rows.
@@ -35,7 +36,7 @@ lasting_versions as (
         )
 ),
 
-successive_versions as (
+sorted_versions as (
     select
         landed.*,
         lead(landed.known_at) over (
@@ -46,11 +47,15 @@ successive_versions as (
     inner join changed_records on {{ same_record('landed', 'changed_records', record) }}
 ),
 
+successive_versions as (
+    select * from sorted_versions
+    where superseded_at is null or superseded_at > known_at
+),
+
 versions as (
     select * from lasting_versions
     union all
     select * from successive_versions
-    where superseded_at is null or superseded_at > known_at
 )
 {%- endmacro %}
 
