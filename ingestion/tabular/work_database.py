@@ -14,8 +14,9 @@ from regulars.literal import literal
 from regulars.warehouse.duckdb import EngineError, connect
 
 MEMORY_LIMIT = "2GB"
-PARQUET = "format parquet, parquet_version v2, dictionary_size_limit 1000"
-"""Keys and hashes hardly repeat: who collects them for a dictionary finds after 100,000 values that it is none."""
+PARQUET = "format parquet, parquet_version v2, dictionary_size_limit 1000, compression uncompressed"
+"""Keys and hashes hardly repeat: who collects them for a dictionary finds after 100,000 values that it is none. And the files are
+read once and removed: to compress them takes longer than to write what it would spare."""
 
 
 class WorkDatabase:

@@ -14,7 +14,7 @@ SHOPS = 24
 NIGHTS = [dt.datetime(2023, 8, 1), dt.datetime(2023, 8, 20), dt.datetime(2023, 9, 10), dt.datetime(2023, 9, 11, 12)]
 LAST = len(NIGHTS) - 1
 OWN_NAMES = ("record_key", "order_id", "line_id", "account_id", "refund_id", "product_id", "normalised_email")
-DIES_AFTER = ("stg_new_runs", "stg_order_lines", "stg_accounts", "int_account_person_periods", "stg_changed_orders")
+DIES_AFTER = ("stg_new_runs", "stg_order_line_versions", "stg_accounts", "int_account_person_periods", "stg_changed_orders")
 """Models of the last night that stand already when its build begins again."""
 
 

@@ -36,6 +36,7 @@ SPOILED = (
     "features.customer_features",
     "scores.customer_scores",
 )
+VIEWS = ("staging.stg_order_lines",)
 JUDGES = {"raw": judge_raw, "features": judge_features, "scores": judge_scores}
 
 
@@ -80,7 +81,7 @@ def spoilable(home: Home) -> Iterator[Warehouse]:
             name = table.split(".")[1]
             where = f" where as_of_date > date '{TONIGHT - timedelta(days=3)}'" if table.startswith(("features", "scores")) else ""
             warehouse.execute(f"create table {table}_copy as select * from {table}{where}")
-            warehouse.execute(f"drop table {table}")
+            warehouse.execute(f"drop {'view' if table in VIEWS else 'table'} {table}")
             warehouse.execute(f"alter table {table}_copy rename to {name}")
         yield warehouse
 

@@ -88,7 +88,7 @@ def test_a_home_says_what_it_allows(shop: Home) -> None:
     file = shop.config / "quality.yml"
     file.write_text(f"quiet_dates: [{YESTERDAY}]\n")
     run(shop, f"delete from staging.stg_orders where ordered_date = date '{YESTERDAY}'")
-    run(shop, f"delete from staging.stg_order_lines where known_at > timestamp '{YESTERDAY}'")
+    run(shop, f"delete from raw.order_lines where known_at > timestamp '{YESTERDAY}'")
     check_raw(shop, TONIGHT)
     file.write_text("quiet_date: []\n")
     with pytest.raises(ConfigurationError, match="did you mean 'quiet_dates'"):

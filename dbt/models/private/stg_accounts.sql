@@ -10,6 +10,23 @@ with
 
 {{ versions(source('private', 'customers'), record=['account_id']) }},
 
+-- Nearly every account has one version, which needs no window.
+events as (
+    select
+        *,
+        event_at as first_event_at
+    from lasting_versions
+    union all
+    select
+        *,
+        min(event_at) over (
+            partition by account_id
+            order by known_at
+            range between unbounded preceding and current row
+        ) as first_event_at
+    from successive_versions
+),
+
 accounts as (
     select
         account_id,
@@ -23,14 +40,10 @@ accounts as (
         city,
         country,
         registered_at,
-        min(event_at) over (
-            partition by account_id
-            order by known_at
-            range between unbounded preceding and current row
-        ) as first_event_at,
+        first_event_at,
         known_at,
         superseded_at
-    from versions
+    from events
 )
 
 select * from accounts

@@ -82,6 +82,10 @@ sharers_at_moments as (
             and {{ is_known_at('sharers', 'moments.known_at') }}
 ),
 
+sharing_accounts as (
+    select distinct account_id from sharers
+),
+
 -- An account is its own person until an address says otherwise, and again while it shares none.
 assignments as (
     select
@@ -89,6 +93,7 @@ assignments as (
         cast('0001-01-01' as timestamp) as known_at,
         account_id as customer_id
     from all_accounts
+    where account_id in (select sharing_accounts.account_id from sharing_accounts)
     union all
     select
         accounts.account_id,
@@ -96,7 +101,7 @@ assignments as (
         accounts.account_id as customer_id
     from accounts
     where
-        accounts.account_id in (select sharers.account_id from sharers)
+        accounts.account_id in (select sharing_accounts.account_id from sharing_accounts)
         and not exists (
             select 1
             from shared_addresses
@@ -136,6 +141,19 @@ periods as (
         ) as superseded_at
     from compared_assignments
     where previous_customer_id is null or previous_customer_id <> customer_id
+    union all
+    select
+        account_id,
+        account_id as customer_id,
+        cast('0001-01-01' as timestamp) as known_at,
+        cast(null as timestamp) as superseded_at
+    from all_accounts
+    where
+        not exists (
+            select 1
+            from sharing_accounts
+            where sharing_accounts.account_id = all_accounts.account_id
+        )
 )
 
 select * from periods
