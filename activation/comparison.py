@@ -113,7 +113,8 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
     """Compare the night's memberships with what the destination holds; `rows` stays empty where nobody is to write them."""
     with connect() as database:
         sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
-        for name, table in _tables(subject, desired, holdings, memory).items():
+        tables = _tables(subject, desired, holdings, memory)
+        for name, table in tables.items():
             database.register(name, table)
         sets.judge()
         sets.stand()
@@ -126,11 +127,17 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
             enter=table_of("select segment, customer_id, address, content_hash from entering order by segment, customer_id"),
             leave=table_of("select segment, customer_id, address, '' as content_hash from leaving order by segment, customer_id"),
             update=table_of("select * exclude (contact_key) from updating order by customer_id"),
-            rows=table_of(f"select * from members semi join wanted using (segment, customer_id) where {with_rows}"),
-            standing=table_of("select segment, customer_id from standing order by segment, customer_id"),
+            rows=_rows(table_of, tables["members"]) if with_rows else tables["members"].slice(0, 0),
+            standing=table_of("select segment, customer_id from standing"),
             readdressed=table_of("select segment, customer_id from readdressed order by segment, customer_id"),
             figures=sets.figures(holdings.lists),
         )
+
+
+def _rows(table_of: Callable[[str], pa.Table], members: pa.Table) -> pa.Table:
+    """The members who are wanted; mostly all of them, and then nothing is copied."""
+    wanted = table_of("select count(*) as customers from wanted")["customers"][0].as_py()
+    return members if wanted == members.num_rows else table_of("select * from members semi join wanted using (segment, customer_id)")
 
 
 def _tables(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> dict[str, pa.Table]:
@@ -240,25 +247,39 @@ class _Sets:
 
     def differ(self, as_of: date) -> None:
         """Make `entering`, `leaving`, `readdressed`, `updating`, and `gone`, who left lately, before their time and for good."""
-        self._execute("create temporary table entering as select w.* from wanted as w anti join standing as s using (segment, contact_key)")
+        # One join of all with all; what differs is then only looked up in it.
+        self._execute(
+            """
+            create temporary table paired as
+            select w.segment, w.customer_id, w.address, w.contact_permission, w.content_hash,
+                s.segment as standing_segment, s.customer_id as standing_id, s.address as standing_address, s.is_live
+            from wanted as w
+            full join standing as s on s.segment = w.segment and s.contact_key = w.contact_key
+            """
+        )
+        self._execute(
+            """
+            create temporary table entering as
+            select segment, customer_id, address, content_hash from paired where standing_segment is null
+            """
+        )
         self._execute(
             """
             create temporary table leaving as
-            select s.* exclude (is_live), coalesce(f.expires_on < ?, false) as is_expected
-            from standing as s
-            anti join wanted as w using (segment, contact_key)
-            left join former as f on f.segment = s.segment and f.customer_id = s.customer_id
-            where s.is_live
+            select s.standing_segment as segment, s.standing_id as customer_id, s.standing_address as address,
+                coalesce(f.expires_on < ?, false) as is_expected
+            from (select * from paired where segment is null and is_live) as s
+            left join former as f on f.segment = s.standing_segment and f.customer_id = s.standing_id
             """,
             [as_of],
         )
         self._execute(
             """
             create temporary table readdressed as
-            select w.segment, w.customer_id
-            from wanted as w
-            inner join standing as s using (segment, contact_key)
-            where w.contact_permission = 'granted' and lower(trim(s.address)) <> lower(trim(w.address))
+            select segment, customer_id
+            from paired
+            where contact_permission = 'granted' and standing_address <> address
+                and lower(trim(standing_address)) <> lower(trim(address))
             """
         )
         self._execute(
@@ -298,10 +319,11 @@ class _Sets:
                 from candidates as c
                 left join permitted as p using (segment, customer_id)
                 group by c.segment
-            )
+            ),
+            live as (select segment, count(*) as customers from standing where is_live group by segment)
             select l.segment, l.title,
                 coalesce(n.wanted, 0),
-                (select count(*) from standing where segment = l.segment and is_live),
+                coalesce(live.customers, 0),
                 (select count(*) from entering where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment),
                 (select count(*) from leaving where segment = l.segment and is_expected),
@@ -311,11 +333,12 @@ class _Sets:
                 coalesce(n.permitted, 0),
                 coalesce(n.withdrawn, 0),
                 (select count(*) from gone where segment = l.segment),
-                (select count(*) from standing where segment = l.segment and is_live)
+                coalesce(live.customers, 0)
                     + (select count(*) from lately_left where segment = l.segment)
                     - (select coalesce(sum(customers), 0)::bigint from lately_entered where segment = l.segment)
             from lists as l
             left join counted as n using (segment)
+            left join live using (segment)
             order by l.position
             """
         ).fetchall()

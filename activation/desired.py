@@ -52,10 +52,7 @@ select segment, customer_id from {SEGMENT_MEMBERSHIPS.qualified_name} where as_o
 """
 
 ADDRESSES_SQL = f"""
-select customer_id, min(normalised_email) as address
-from {ADDRESSES}
-where normalised_email like '%@%'
-group by customer_id
+select customer_id, normalised_email as address from {ADDRESSES} where normalised_email like '%@%'
 """
 
 NO_ADDRESSES_SQL = "select '' as customer_id, '' as address where 1 = 0"

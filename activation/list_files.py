@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,9 +21,10 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from activation.comparison import Subject, compare
-from activation.desired import REASONS, Desired
+from activation.desired import Desired
 from activation.destination import CUSTOMER_KEY, MEMBERS_SCHEMA, Capabilities, Holdings, SegmentList, Target
 from activation.folder_exchange import former_name, switch_in
+from activation.list_columns import COLUMNS, LIVE_FORMULA, cells_of
 from activation.memory import NO_MEMORY
 from regulars.synced_files import sync_folder
 from regulars.warehouse.duckdb import connect
@@ -32,50 +34,19 @@ LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=
 
 MANIFEST = "manifest.json"
 
-LIVE_FORMULA = r"^'*[=+\-@\t\r\n＝＋－＠]"
-"""What a spreadsheet may take for a formula, after any apostrophes, so that an apostrophe put before it can be taken off again."""
-
-HARMLESS = "({0} >= '0' and {0} < ':') or ({0} >= 'A' and {0} < '＋')"
-"""SQL of whether a text begins with a digit, or with a letter or what comes after it: nearly all do, and then cannot be live."""
-
-_TEXT = (
-    "'\"' || replace(case when "
-    + HARMLESS
-    + " then {0} when regexp_matches({0}, $live) then '''' || {0} else {0} end, '\"', '\"\"') || '\"'"
-)
-_PLAIN = "'\"' || cast({0} as varchar) || '\"'"
-
-COLUMNS: dict[str, str] = {
-    "customer_id": _TEXT.format("customer_id"),
-    "email": _TEXT.format("case when contact_permission = 'granted' then address end"),
-    "contact_permission": _TEXT.format("contact_permission"),
-    "entered_on": _PLAIN.format("entered_on"),
-    "expires_on": _PLAIN.format("expires_on"),
-    "churn_probability": _PLAIN.format("try_cast(churn_probability as decimal(5, 4))"),
-    "expected_value": _PLAIN.format("try_cast(expected_value as decimal(18, 2))"),
-    "value_at_risk": _PLAIN.format("try_cast(value_at_risk as decimal(18, 2))"),
-    "currency": _TEXT.format("currency"),
-    "favourite_category": _TEXT.format("favourite_category"),
-    "category_affinity": _PLAIN.format("try_cast(category_affinity as decimal(5, 4))"),
-    "next_product": _TEXT.format("next_product"),
-    "next_product_ids": _TEXT.format("next_product_ids"),
-    "new_product": _TEXT.format("new_product"),
-    "new_product_id": _TEXT.format("new_product_id"),
-    "offer": _TEXT.format("offer"),
-    "offer_valid_until": _PLAIN.format("offer_valid_until"),
-    **{name: _TEXT.format(name) for name in REASONS},
-}
-"""Column of the file → SQL of its quoted cell. Texts are made safe for spreadsheets; numbers and dates cannot be formulas."""
+AT_ONCE = 2
+"""Lists that are written at the same time: while one is sorted, the lines of the other go to the disk."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a folder of lists."""
+    """What became of a folder of lists. `contents`: SHA-256 of a list's file → what `read_lists` finds in it."""
 
     folder: Path
     lists: int
     customers: int
     is_changed: bool
+    contents: Mapping[str, pa.Table]
 
 
 def lists_of(desired: Desired, lists: Sequence[SegmentList]) -> pa.Table:
@@ -96,25 +67,27 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     for leftover in (aside, former_name(folder)):
         shutil.rmtree(leftover, ignore_errors=True)
     aside.mkdir(mode=0o700)
-    files = {f"{one.segment}.csv": _write_list(aside / f"{one.segment}.csv", one, rows) for one in lists}
-    for one in lists:
-        files[f"{one.segment}.csv"]["title"] = one.title
-    manifest = {"as_of": as_of.isoformat(), "model_version": model_version, "columns": list(COLUMNS), "files": files}
+    cells = cells_of(rows)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        entries = pool.map(lambda one: _write_list(aside / f"{one.segment}.csv", one, rows, cells), lists)
+        files = {f"{one.segment}.csv": entry | {"title": one.title} for one, entry in zip(lists, entries, strict=True)}
+    contents = {files[f"{one.segment}.csv"]["sha256"]: _content(one, rows) for one in lists}
+    manifest = {"as_of": as_of.isoformat(), "model_version": model_version, "columns": COLUMNS, "files": files}
     _write(aside / MANIFEST, iter([(json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()]))
     if _is_same(folder, aside, [*files, MANIFEST]):
         shutil.rmtree(aside)
-        return Written(folder, len(lists), rows.num_rows, is_changed=False)
+        return Written(folder, len(lists), rows.num_rows, is_changed=False, contents=contents)
     sync_folder(aside)
     switch_in(aside, folder)
     sync_folder(folder.parent)
     shutil.rmtree(aside, ignore_errors=True)
-    return Written(folder, len(lists), rows.num_rows, is_changed=True)
+    return Written(folder, len(lists), rows.num_rows, is_changed=True, contents=contents)
 
 
-def read_lists(folder: Path) -> dict[str, pa.Table]:
+def read_lists(folder: Path, known: Mapping[str, pa.Table] | None = None) -> dict[str, pa.Table]:
     """Segment → customer_id and address (null where none is shown) of its list, of every file that is as its manifest says.
 
-    Empty when there is no such folder.
+    Empty when there is no such folder. Every file is read, but one whose bytes have a SHA-256 that is `known` is not parsed.
     """
     try:
         files = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
@@ -123,8 +96,8 @@ def read_lists(folder: Path) -> dict[str, pa.Table]:
     found = {}
     for name, entry in files.items():
         file = folder / Path(name).name
-        if file.is_file() and _sha256(file) == entry["sha256"]:
-            found[file.stem] = _read_list(file)
+        if file.is_file() and (sha256 := _sha256(file)) == entry["sha256"]:
+            found[file.stem] = known[sha256] if known and sha256 in known else _read_list(file)
     return found
 
 
@@ -139,17 +112,21 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
-def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
+def _write_list(file: Path, one: SegmentList, rows: pa.Table, cells: Mapping[str, str]) -> dict[str, Any]:
     header = ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
     # Permission to be reached on another channel is no permission to be mailed.
-    cells = COLUMNS if one.channel == "email" else COLUMNS | {"email": "null"}
-    line = ", ".join(f"coalesce({cell}, '\"\"')" for cell in cells.values())
+    cells = cells if one.channel == "email" else {**cells, "email": "null"}
+    line = ", '\",\"', ".join(cells[name] for name in COLUMNS)
+    parameters = {"segment": one.segment} | ({"live": LIVE_FORMULA} if "$live" in line else {})
     with connect() as database:
         database.register("list_rows", rows)
+        # Lines are put together before they are sorted: after it, one processor alone would do so.
         lines: pa.RecordBatchReader = database.sql(
-            f"select concat_ws(',', {line}) || chr(13) || chr(10) as line from list_rows where segment = $segment"
-            " order by value_at_risk desc nulls last, customer_id",
-            params={"segment": one.segment, "live": LIVE_FORMULA},
+            "select line from ("
+            f" select value_at_risk, customer_id, concat('\"', {line}, '\"', chr(13), chr(10)) as line"
+            " from list_rows where segment = $segment"
+            ") order by value_at_risk desc nulls last, customer_id",
+            params=parameters,
         ).to_arrow_reader(50_000)
 
         def chunks() -> Iterator[bytes | memoryview]:
@@ -159,6 +136,14 @@ def _write_list(file: Path, one: SegmentList, rows: pa.Table) -> dict[str, Any]:
 
         sha256 = _write(file, chunks())
     return {"customers": pc.sum(pc.equal(rows["segment"], one.segment)).as_py() or 0, "sha256": sha256}
+
+
+def _content(one: SegmentList, rows: pa.Table) -> pa.Table:
+    """What a list shows of its members, as `_read_list` finds it in the file."""
+    listed = rows.select(["customer_id", "address", "contact_permission"]).filter(pc.equal(rows["segment"], one.segment))
+    is_shown = pc.and_(pc.equal(listed["contact_permission"], "granted"), pc.not_equal(listed["address"], ""))
+    shown = pc.if_else(is_shown, listed["address"], None) if one.channel == "email" else pa.nulls(listed.num_rows, pa.string())
+    return pa.table({"customer_id": listed["customer_id"], "address": shown})
 
 
 def members_of(lists: Mapping[str, pa.Table]) -> pa.Table:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
@@ -37,6 +38,7 @@ class Destination:
         self._settings = settings
         self._folder = (home.path / Path(settings.path).expanduser()).resolve()
         self._home = home
+        self._contents: Mapping[str, pa.Table] = {}
 
     @property
     def is_own(self) -> bool:
@@ -49,12 +51,13 @@ class Destination:
         return self.pinned()
 
     def read(self, lists: Sequence[SegmentList]) -> Holdings:  # noqa: ARG002 - files tell by themselves which lists there are
-        found = read_lists(self._folder / "latest")
+        found = read_lists(self._folder / "latest", self._contents)
         return Holdings(frozenset(found), members_of(found), None)
 
     def push(self, changes: Changes, record: Recorder) -> str:
         night = self._folder / changes.as_of.isoformat()
         written = write_lists(night, changes.as_of, changes.model_version, changes.lists, changes.rows)
+        self._contents = written.contents
         self._point_latest_at(night.name)
         for one in changes.lists:
             record("enter", one.segment, changes.enter.filter(pc.equal(changes.enter["segment"], one.segment)), {})

@@ -66,6 +66,7 @@ class Destination:
         self._store = ObjectStore(ObjectPlace.parse(settings.path), settings, secrets)
         self._seen: dict[str, tuple[bytes, str]] = {}
         self._whole: set[str] = set()
+        self._contents: Mapping[str, pa.Table] = {}
 
     def pinned(self) -> Target:
         return Target("", self._settings.path, "")
@@ -81,7 +82,7 @@ class Destination:
         self._seen = self._latest_night()
         for manifest, _ in self._seen.values():
             with self._aside("read") as folder:
-                found = read_lists(self._fetched(manifest, folder))
+                found = read_lists(self._fetched(manifest, folder), self._contents)
             self._whole = {entry["object"] for name, entry in _files(manifest).items() if Path(name).stem in found}
         return Holdings(frozenset(found), members_of(found), None)
 
@@ -90,6 +91,7 @@ class Destination:
         self._refuse_later_night(night)
         with self._aside("written") as folder:
             written = write_lists(folder, changes.as_of, changes.model_version, changes.lists, changes.rows)
+            self._contents = written.contents
             manifest = _manifest(night, (folder / MANIFEST).read_bytes())
             known, version = self._seen.get(night, (b"", None))
             for name, entry in _files(manifest).items():

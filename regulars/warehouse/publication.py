@@ -6,7 +6,6 @@ compress them again each night is what would cost.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import duckdb
 from regulars.literal import literal
 from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, all_tables
 from regulars.warehouse.compression import declared
+from regulars.warehouse.file_copy import copy_file
 
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
 SLICES = {table.qualified_name: table.slice_by for table in all_tables() if table.slice_by}
@@ -46,7 +46,7 @@ def publish(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
     aside = target.with_suffix(".new")
     aside.unlink(missing_ok=True)
     if target.exists():
-        shutil.copyfile(target, aside)
+        copy_file(target, aside)
     try:
         is_complete = aside.exists() and _write(connection, aside)
     except duckdb.Error:  # the last copy is damaged, and nobody needs it

@@ -8,8 +8,6 @@ beginning. The state, with the ledger, is another database and is never rewound.
 
 from __future__ import annotations
 
-import fcntl
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -23,6 +21,7 @@ from regulars.home import Home
 from regulars.progress import say
 from regulars.state import State
 from regulars.synced_files import sync_folder
+from regulars.warehouse.file_copy import copy_file
 
 ROTTEN_BLOCK = "Corrupt database file"
 """What DuckDB says when it reads a block of an open database whose bytes are not those that it wrote."""
@@ -35,9 +34,6 @@ WANT_OF_MEANS = ("No space left", "Out of Memory", "Cannot allocate", "Permissio
 
 DAMAGED_KEPT = 3
 """Damaged files hold personal data, so only the last ones are kept."""
-
-FICLONE = 0x40049409
-"""Linux: make a copy that shares its blocks with the original until one of them changes."""
 
 
 class WarehouseRestored(RegularsError):
@@ -114,16 +110,10 @@ def keep_snapshot(home: Home) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all, as a clone where the file system can."""
+    """Copy a file, whole or not at all."""
     aside = target.with_name(f"{target.name}.new")
     try:
-        with source.open("rb") as original, os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as copy:
-            try:
-                fcntl.ioctl(copy.fileno(), FICLONE, original.fileno())
-            except OSError:
-                shutil.copyfileobj(original, copy, 4 << 20)
-            copy.flush()
-            os.fsync(copy.fileno())
+        copy_file(source, aside)
         aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 from activation import folder_exchange
 from activation.desired import REASONS
 from activation.destination import SegmentList
-from activation.list_files import COLUMNS, read_lists, write_lists
+from activation.list_columns import COLUMNS
+from activation.list_files import read_lists, write_lists
 from activation.sync import plan_destination, push_destination
 from regulars.errors import GuardStopped, InputError
 

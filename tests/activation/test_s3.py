@@ -19,7 +19,7 @@ from activation_home import ActivationHome, Night, address_of, customers
 
 from activation.desired import REASONS
 from activation.destination import Changes, SegmentList, load_destination
-from activation.list_files import COLUMNS
+from activation.list_columns import COLUMNS
 from activation.sync import plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped, RegularsError, TryAgain
 from regulars.object_store import ObjectStore
