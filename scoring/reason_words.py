@@ -6,7 +6,9 @@ for ordering seldom, whatever a model makes of it. Few and many are so against t
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from models.concepts import CONCEPTS
 from regulars.warehouse.duckdb import connect
@@ -131,14 +133,20 @@ FOR_CUSTOMER: dict[str, str] = EITHER | {
 """Concept → the SQL of what speaks for the risk, and of what speaks for the customer; null where there is nothing to tell."""
 
 
-def sentences(rows: pa.Table) -> pa.Table:
+def sentences(rows: pa.Table, wanted: NDArray[np.bool_]) -> pa.Table:
     """One column a concept, in the order of `CONCEPTS`, null where there is nothing to tell.
 
     Args:
+        wanted: shape (concepts, n): where a sentence is worth its making.
         rows: columns of `customer_features`, those of the typical customer that each is held against with `TYPICAL` before their
             names, and row_number, is_at_risk, currency and churn_horizon_days.
     """
-    chosen = ", ".join(f"case when is_at_risk then {FOR_RISK[one]} else {FOR_CUSTOMER[one]} end as {one}" for one in CONCEPTS)
+    chosen = ", ".join(
+        f"case when not wants_{one} then null when is_at_risk then {FOR_RISK[one]} else {FOR_CUSTOMER[one]} end as {one}"
+        for one in CONCEPTS
+    )
+    for concept, is_wanted in zip(CONCEPTS, wanted, strict=True):
+        rows = rows.append_column(f"wants_{concept}", pa.array(is_wanted))
     with connect() as database:
         database.execute(MACROS)
         database.register("told_rows", rows)

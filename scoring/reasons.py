@@ -50,7 +50,7 @@ class Told:
         contributions: towards the side on which the customer stands, shape (concepts, n), in log odds.
         moves: by how much the probability goes to the other side without the concept, shape (concepts, n); NaN where it was not
             tried.
-        words: shape (concepts, n), None where there is nothing to tell.
+        words: shape (concepts, n), None where there is nothing to tell, or too little comes of it.
     """
 
     is_at_risk: NDArray[np.bool_]
@@ -162,9 +162,9 @@ def told_of(rows: pa.Table, churn_probability: Figures, predictor: Predictor, op
         at = np.flatnonzero(is_at_risk == kind)
         contributions[:, at] = opposites[kind].contributions.of(features.take(at))
     contributions *= side
-    told = sentences(_in_context(rows, is_at_risk, opposites, settings))
+    told = sentences(_in_context(rows, is_at_risk, opposites, settings), contributions >= LEAST_CONTRIBUTION)
     words = np.stack([told[concept].to_numpy() for concept in CONCEPTS])
-    candidates = (contributions >= LEAST_CONTRIBUTION) & (words != None)  # noqa: E711 - by element
+    candidates = words != None  # noqa: E711 - by element
     place = np.argsort(np.argsort(np.where(candidates, -contributions, np.inf), axis=0, kind="stable"), axis=0, kind="stable")
     moves = np.full(contributions.shape, np.nan)
     # Who has been told enough of the first needs no more.
