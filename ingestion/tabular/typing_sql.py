@@ -69,8 +69,10 @@ def typed(
         cases = " ".join(f"when {literal(word)} then {literal(meaning)}" for word, meaning in rule.values.items())
         text = f"case {text} {cases} else {text} end"
     if column.name == "currency":
-        codes = ", ".join(literal(code) for code in CURRENCIES)
-        return TypedText(f"case when upper({text}) in ({codes}) then upper({text}) end", "a currency code of ISO 4217, such as EUR")
+        # Of a long `in (…)` the engine makes a join, for every use of the value another one.
+        codes = literal(f"|{'|'.join(CURRENCIES)}|")
+        is_code = f"length({text}) = 3 and contains({codes}, '|' || upper({text}) || '|')"
+        return TypedText(f"case when {is_code} then upper({text}) end", "a currency code of ISO 4217, such as EUR")
     if choices := _CHOICES.get((table.name, column.name)):
         listed = ", ".join(literal(choice) for choice in choices)
         return TypedText(f"case when lower({text}) in ({listed}) then lower({text}) end", f"one of {', '.join(choices)}")
