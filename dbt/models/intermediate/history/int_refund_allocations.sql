@@ -45,6 +45,29 @@ incomplete_refunds as (
     where order_id is not null and (account_id is null or (product_id is null and line_id is not null))
 ),
 
+refunded_orders as (
+    select
+        source,
+        order_id,
+        account_id,
+        known_at,
+        superseded_at
+    from {{ ref('stg_orders') }} as orders
+    where {{ is_among('orders', 'incomplete_refunds', ['source', 'order_id']) }}
+),
+
+refunded_lines as (
+    select
+        source,
+        order_id,
+        line_id,
+        product_id,
+        known_at,
+        superseded_at
+    from {{ ref('stg_order_lines') }} as order_lines
+    where {{ is_among('order_lines', 'incomplete_refunds', ['source', 'order_id', 'line_id']) }}
+),
+
 -- What the order or the line of a refund tells about it may be learned or edited later, and holds only from then on.
 moments as (
     select
@@ -60,7 +83,7 @@ moments as (
         refunds.known_at as refund_known_at,
         orders.known_at
     from incomplete_refunds as refunds
-    inner join {{ ref('stg_orders') }} as orders
+    inner join refunded_orders as orders
         on refunds.source = orders.source and refunds.order_id = orders.order_id and refunds.known_at < orders.known_at
     where refunds.account_id is null and (refunds.superseded_at is null or refunds.superseded_at > orders.known_at)
     union
@@ -70,7 +93,7 @@ moments as (
         refunds.known_at as refund_known_at,
         order_lines.known_at
     from incomplete_refunds as refunds
-    inner join {{ ref('stg_order_lines') }} as order_lines
+    inner join refunded_lines as order_lines
         on
             refunds.source = order_lines.source
             and refunds.order_id = order_lines.order_id
@@ -120,12 +143,12 @@ completed_refunds as (
         refunds.known_at,
         refunds.superseded_at
     from refunds_at_moments as refunds
-    left join {{ ref('stg_orders') }} as orders
+    left join refunded_orders as orders
         on
             refunds.source = orders.source
             and refunds.order_id = orders.order_id
             and {{ is_known_at('orders', 'refunds.known_at') }}
-    left join {{ ref('stg_order_lines') }} as order_lines
+    left join refunded_lines as order_lines
         on
             refunds.source = order_lines.source
             and refunds.order_id = order_lines.order_id
