@@ -37,14 +37,15 @@ GIVEN = (
 CALLED = {"offer_valid_until": "p.valid_until as offer_valid_until"}
 
 FORMER_SQL = f"""
-select segment, customer_id, expires_on
-from (
-    select segment, customer_id, expires_on,
-           row_number() over (partition by segment, customer_id order by as_of_date desc) as age
+select m.segment, m.customer_id, m.expires_on
+from {SEGMENT_MEMBERSHIPS.qualified_name} as m
+inner join (
+    select segment, customer_id, max(as_of_date) as as_of_date
     from {SEGMENT_MEMBERSHIPS.qualified_name}
     where as_of_date < ?
-) as versions
-where age = 1 and expires_on is not null
+    group by segment, customer_id
+) as latest on latest.segment = m.segment and latest.customer_id = m.customer_id and latest.as_of_date = m.as_of_date
+where m.expires_on is not null
 """
 
 PERMITTED_SQL = f"""

@@ -87,7 +87,8 @@ def measure_histograms(
         f"select '{column.name}' as column_name, {_bin(column)} as bin, count(*) as rows_count from described group by 2"
         for column in columns
     ]
-    query = f"with described as materialized (select * from {relation}) {' union all '.join(selects)}"
+    how = "not materialized" if warehouse.reads_single_columns else "materialized"
+    query = f"with described as {how} (select * from {relation}) {' union all '.join(selects)}"
     for column, place, count in warehouse.rows(query, parameters):
         profile.histograms.setdefault((table, column), {})[None if place is None else int(place)] = int(count)
     for column in columns:

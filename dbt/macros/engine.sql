@@ -18,6 +18,19 @@
     cast({{ date }} - cast('1970-01-01' as date) as bigint)
 {%- endmacro %}
 
+{#- Aggregate: the value of the row where a number is largest, of several the first value, among the rows of which a condition holds. -#}
+{% macro of_the_largest(value, number, among) -%}
+    {{ adapter.dispatch('of_the_largest', 'regulars')(value, number, among) }}
+{%- endmacro %}
+
+{% macro default__of_the_largest(value, number, among) -%}
+    (array_agg({{ value }} order by {{ number }} desc, {{ value }} asc) filter (where {{ among }}))[1]
+{%- endmacro %}
+
+{% macro duckdb__of_the_largest(value, number, among) -%}
+    arg_min({{ value }}, (-{{ number }}, {{ value }})) filter (where {{ among }})
+{%- endmacro %}
+
 {#- Postgres plans by statistics, which a table just built lacks, and lets nobody read what it was not told. -#}
 {% macro after_build() -%}
     {{ adapter.dispatch('after_build', 'regulars')() }}

@@ -50,6 +50,8 @@ class DuckDBWarehouse:
     open, and wait for each other. People read the published copy, which needs no lock.
     """
 
+    reads_single_columns = True
+
     def __init__(self, home: Home, *, read_only: bool = False):
         self._home = home
         self._lock = FileLock(home.var / "warehouse.lock", purpose="the warehouse", wait_seconds=WRITER_WAIT_SECONDS)

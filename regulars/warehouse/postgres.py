@@ -46,6 +46,8 @@ class PostgresWarehouse:
     Readers hold nothing; they see what is committed.
     """
 
+    reads_single_columns = False
+
     def __init__(self, home: Home, *, role: Role | None = None, read_only: bool = False):
         self._home, self._role = home, role
         self._connection = connect(home, read_only=True) if read_only else _as_writer(home)

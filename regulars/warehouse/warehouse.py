@@ -20,7 +20,12 @@ scoring score, activation activates, reporting reads; a rebuild builds, scores a
 
 
 class Warehouse(Protocol):
-    """One connection to the warehouse. SQL is what DuckDB and Postgres share, with `?` for parameters."""
+    """One connection to the warehouse. SQL is what DuckDB and Postgres share, with `?` for parameters.
+
+    One that `reads_single_columns` scans a table once for each of them for no more than once for all.
+    """
+
+    reads_single_columns: bool
 
     def __enter__(self) -> Warehouse: ...
 

@@ -4,6 +4,7 @@ import csv
 import errno
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
@@ -68,15 +69,19 @@ def summary(shop: ActivationHome) -> str:
 @example(["=1+1", "'=1+1", "''=1+1", "1"], '=HYPERLINK("http://x","y")', -5.0)
 def test_any_cell_round_trips_and_none_is_a_live_formula(ids: list[str], offer: str, value: float) -> None:
     records = [
-        {"segment": "loyal", "customer_id": one, "address": one, "contact_permission": "granted", "value_at_risk": value, "offer": offer}
-        for one in ids
+        {"segment": "loyal", "customer_id": one, "address": one, "contact_permission": permission, "value_at_risk": value, "offer": offer}
+        for one, permission in zip(ids, itertools.cycle(["granted", "denied"]), strict=False)
     ]
     with TemporaryDirectory() as folder:
         night = Path(folder) / "2026-03-01"
-        write_lists(night, D1, "m1", LIST, pa.Table.from_pylist(records, schema=ROWS))
+        written = write_lists(night, D1, "m1", LIST, pa.Table.from_pylist(records, schema=ROWS))
         read = rows_of(night / "loyal.csv")
         raw = (night / "loyal.csv").read_bytes().decode()
-        assert read_lists(night)["loyal"]["customer_id"].to_pylist() == sorted(ids, key=str.encode)
+        found = read_lists(night)["loyal"]
+        assert found["customer_id"].to_pylist() == sorted(ids, key=str.encode)
+        assert read_lists(night, written.contents)["loyal"].sort_by("customer_id").equals(found.sort_by("customer_id"))
+        (night / "loyal.csv").write_bytes((night / "loyal.csv").read_bytes().replace(b'"', b"'", 1))
+        assert read_lists(night, written.contents) == {}
     assert [row["customer_id"] for row in read] == [_shown(one) for one in sorted(ids, key=str.encode)]
     for row in read:
         assert row["offer"] == _shown(offer)

@@ -5,7 +5,7 @@ keys that it has computed, and `changed_key` their columns.
 {% test unique_key(model, columns, changed=none, changed_key=none) %}
 
 select {{ columns | join(', ') }}
-from {{ model }} as model
+from (select * from {{ model }}) as model
 {%- if changed %}
 where {{ is_computed_now('model', changed, changed_key) }}
 {%- endif %}

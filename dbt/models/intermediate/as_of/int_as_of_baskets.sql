@@ -117,79 +117,52 @@ products as (
             and product_totals.product_id = product_categories.product_id
 ),
 
-customer_products as (
-    select
-        as_of_date,
-        customer_id,
-        count(*) as distinct_products_count,
-        sum(net_revenue) as net_revenue
-    from products
-    group by as_of_date, customer_id
-),
-
 categories as (
     select
         as_of_date,
         customer_id,
         category,
+        count(*) as products_count,
         sum(net_revenue) as net_revenue,
         sum(last_order_net_revenue) as last_order_net_revenue,
         max(is_in_last_order) as is_in_last_order
     from products
-    where category is not null
     group by as_of_date, customer_id, category
 ),
 
-ranked_categories as (
-    select
-        *,
-        row_number() over (
-            partition by as_of_date, customer_id
-            order by net_revenue desc, category asc
-        ) as category_rank,
-        row_number() over (
-            partition by as_of_date, customer_id
-            order by is_in_last_order desc, last_order_net_revenue desc, category asc
-        ) as last_order_category_rank
-    from categories
-),
-
-customer_categories as (
+customers as (
     select
         as_of_date,
         customer_id,
-        count(*) as distinct_categories_count,
-        max(case when category_rank = 1 then category end) as top_category,
-        max(case when category_rank = 1 then net_revenue end) as top_category_net_revenue,
-        max(case when last_order_category_rank = 1 and is_in_last_order = 1 then category end) as last_category
-    from ranked_categories
+        cast(sum(products_count) as bigint) as distinct_products_count,
+        count(category) as distinct_categories_count,
+        sum(net_revenue) as net_revenue,
+        max(net_revenue) filter (where category is not null) as top_category_net_revenue,
+        {{ of_the_largest('category', 'net_revenue', 'category is not null') }} as top_category,
+        {{ of_the_largest('category', 'last_order_net_revenue', 'category is not null and is_in_last_order = 1') }} as last_category
+    from categories
     group by as_of_date, customer_id
 ),
 
 baskets as (
     select
-        customer_products.as_of_date,
-        customer_products.customer_id,
-        customer_products.distinct_products_count,
-        coalesce(customer_categories.distinct_categories_count, 0) as distinct_categories_count,
-        customer_categories.top_category,
+        as_of_date,
+        customer_id,
+        distinct_products_count,
+        distinct_categories_count,
+        top_category,
         case
-            when customer_products.net_revenue > 0 and customer_categories.top_category is not null
+            when net_revenue > 0 and top_category is not null
                 then greatest(
                     least(
-                        cast(customer_categories.top_category_net_revenue as double precision)
-                        / cast(customer_products.net_revenue as double precision),
+                        cast(top_category_net_revenue as double precision) / cast(net_revenue as double precision),
                         1
                     ),
                     0
                 )
         end as top_category_share,
-        customer_categories.last_category
-    from customer_products
-    left join customer_categories
-        on
-            customer_products.as_of_date = customer_categories.as_of_date
-            and customer_products.customer_id = customer_categories.customer_id
+        last_category
+    from customers
 )
 
 select * from baskets
