@@ -31,7 +31,7 @@ from scoring.reason_words import TYPICAL, sentences
 from scoring.side_by_side import side_by_side
 from scoring.typical import Opposites, opposites_of
 
-ROWS_PER_BATCH = 50_000
+ROWS_PER_BATCH = 100_000
 MOST_REASONS = 3
 MOST_CANDIDATES = 4
 LEAST_CONTRIBUTION = 0.05

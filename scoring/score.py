@@ -20,7 +20,7 @@ from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS
 from regulars.warehouse import Warehouse, open_warehouse
 from scoring.side_by_side import side_by_side
 
-ROWS_PER_BATCH = 50_000
+ROWS_PER_BATCH = 100_000
 QUANTILE_COLUMNS = ("value_q50", "value_q80", "value_q90")
 NEXT_ORDER_COLUMNS = ("next_order_from_date", "next_order_date", "next_order_until_date")
 
