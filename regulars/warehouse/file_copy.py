@@ -14,6 +14,9 @@ from pathlib import Path
 FICLONE = 0x40049409
 """Linux: make a copy that shares its blocks with the original until one of them changes."""
 
+PAST_THE_MEMORY = getattr(os, "O_DIRECT", 0)
+"""Linux again."""
+
 WINDOW = 64 << 20
 """What is mapped counts as this process's memory."""
 
@@ -36,7 +39,7 @@ def _pour(source: int, target: int) -> None:
     size, flags = os.fstat(source).st_size, fcntl.fcntl(target, fcntl.F_GETFL)
     done = 0
     with suppress(OSError):  # a file system without direct writing; what else is wrong is met again below
-        fcntl.fcntl(target, fcntl.F_SETFL, flags | os.O_DIRECT)
+        fcntl.fcntl(target, fcntl.F_SETFL, flags | PAST_THE_MEMORY)
         done = _write(source, target, 0, size - size % mmap.PAGESIZE)
     fcntl.fcntl(target, fcntl.F_SETFL, flags)
     done = max(done, os.lseek(target, 0, os.SEEK_CUR) // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY)

@@ -14,7 +14,7 @@ from regulars.warehouse import file_copy
 def test_a_copy_is_the_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, *, writes_directly: bool) -> None:
     monkeypatch.setattr(file_copy, "WINDOW", 2 * mmap.PAGESIZE)
     if not writes_directly:
-        monkeypatch.setattr(os, "O_DIRECT", 0)
+        monkeypatch.setattr(file_copy, "PAST_THE_MEMORY", 0)
     original, copy = tmp_path / "original", tmp_path / "copy"
     original.write_bytes(os.urandom(size))
     copy.write_bytes(b"what stood there before, and was longer" * 10_000)
