@@ -16,7 +16,7 @@ from scipy.sparse import csr_matrix
 
 from models.prediction import Figures
 from models.product_shelf import Shelf
-from models.product_terms import NEW_TERMS, OLD_TERMS, Neighbours, ProductTerms
+from models.product_terms import NEW_TERMS, OLD_TERMS, ProductTerms
 from models.purchases import Histories
 from models.term_line import TermLine, Terms
 from regulars.errors import ArtefactError
@@ -27,7 +27,6 @@ SEED = 20
 NEW_PER_CUSTOMER = 200
 """Products not bought before that a customer shows to the fit, drawn from all; each stands for as many more."""
 
-FILLED_SHARE = 0.1
 CELLS_PER_PART = 100_000
 """Customers times products that are held at once: they stay in a processor's cache."""
 
@@ -109,7 +108,7 @@ def ranked(histories: Histories, shelf: Shelf, model: NextProducts | None, as_of
     Args:
         model: None where nothing was learned; then the ranking must not be the blend.
     """
-    neighbours = _at_hand(model.neighbours_on(shelf)) if model is not None and ranking == "blend" else None
+    neighbours = model.neighbours_on(shelf).toarray() if model is not None and ranking == "blend" else None
     customers = max(1, CELLS_PER_PART // max(len(shelf), 1))
     for first in range(0, histories.customers_count, customers):
         part = histories.part(first, min(first + customers, histories.customers_count))
@@ -125,12 +124,6 @@ def ranked(histories: Histories, shelf: Shelf, model: NextProducts | None, as_of
             elif ranking == "last_category":
                 scores += _of_last_category(part, shelf)
         yield Ranked(first, scores, has_bought)
-
-
-def _at_hand(neighbours: csr_matrix) -> Neighbours:
-    cells = neighbours.shape[0] * neighbours.shape[1]
-    filled: NDArray[np.float32] = neighbours.toarray() if neighbours.nnz > FILLED_SHARE * cells else neighbours
-    return filled
 
 
 def _own_first(histories: Histories, as_of_day: int) -> Figures:
@@ -164,11 +157,12 @@ def fit_lines(
     chance = np.random.default_rng(SEED)
     old: list[tuple[Figures, Figures, Figures]] = []
     new: list[tuple[Figures, Figures, Figures]] = []
+    weights_between = neighbours.toarray()
     step = max(1, CELLS_PER_PART // max(len(shelf), 1))
     for first in range(0, histories.customers_count, step):
         end = min(first + step, histories.customers_count)
         part, bought = histories.part(first, end), purchased[first:end].toarray() > 0
-        terms = ProductTerms.of(part, shelf, neighbours, as_of_day)
+        terms = ProductTerms.of(part, shelf, weights_between, as_of_day)
         weight = customers[first:end] / np.maximum(bought.sum(axis=1), 1)
         old.append((terms.old, bought[part.customer, part.product].astype(np.float64), weight[part.customer]))
         is_new = np.ones(bought.shape, dtype=bool)

@@ -6,11 +6,10 @@ What was bought before and what is new are told by different terms, so each kind
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, issparse
+from scipy.sparse import csr_matrix
 
 from models.prediction import Figures
 from models.product_shelf import Shelf
@@ -21,9 +20,6 @@ HALF_LIFE_DAYS = 90.0
 """Of a purchase, as far as it speaks for its neighbours."""
 
 OLD_TERMS, NEW_TERMS = 15, 10
-
-Neighbours: TypeAlias = csr_matrix | NDArray[np.float32]
-"""Where much of it is filled it is faster as an array."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +45,11 @@ class ProductTerms:
     liking: Terms
 
     @classmethod
-    def of(cls, histories: Histories, shelf: Shelf, neighbours: Neighbours, as_of_day: int) -> ProductTerms:
+    def of(cls, histories: Histories, shelf: Shelf, neighbours: NDArray[np.float32], as_of_day: int) -> ProductTerms:
         customers, products, entries = histories.customers_count, len(shelf), histories
         fading = np.exp2((entries.last_day - as_of_day) / HALF_LIFE_DAYS).astype(np.float32)
         bought = csr_matrix((fading, (entries.customer, entries.product)), shape=(customers, products))
         support = bought @ neighbours
-        support = support.toarray() if issparse(support) else support
         popularity = np.stack(shelf.popularity()).astype(np.float32)
         days = _most(entries.days_count, entries.customer, customers)
         silence = as_of_day - _most(entries.last_day, entries.customer, customers)
