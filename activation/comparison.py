@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from activation.desired import Desired
 from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
 from activation.memory import Memory
-from regulars.warehouse.duckdb import connect
+from regulars.workspace import Workspace
 
 FIELDS: dict[str, tuple[str, str]] = {
     "churn_probability": ("number", "round(churn_probability, 3)"),
@@ -109,9 +109,9 @@ class Comparison:
     figures: tuple[ListFigures, ...]
 
 
-def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, *, with_rows: bool) -> Comparison:
+def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, workspace: Workspace, *, with_rows: bool) -> Comparison:
     """Compare the night's memberships with what the destination holds; `rows` stays empty where nobody is to write them."""
-    with connect() as database:
+    with workspace.database() as database:
         sets = _Sets(database.execute, subject, keeps_contacts=holdings.contacts is not None)
         tables = _tables(subject, desired, holdings, memory)
         for name, table in tables.items():
@@ -121,7 +121,7 @@ def compare(subject: Subject, desired: Desired, holdings: Holdings, memory: Memo
         sets.differ(desired.as_of)
 
         def table_of(sql: str) -> pa.Table:
-            return database.sql(sql).to_arrow_table()
+            return workspace.table(database.sql(sql).to_arrow_reader())
 
         return Comparison(
             enter=table_of("select segment, customer_id, address, content_hash from entering order by segment, customer_id"),
@@ -143,10 +143,13 @@ def _rows(table_of: Callable[[str], pa.Table], members: pa.Table) -> pa.Table:
 def _tables(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory) -> dict[str, pa.Table]:
     columns = {name: pa.array([getattr(one, name) for one in subject.lists], pa.string()) for name in ("segment", "title", "channel")}
     # A segment that the destination no longer takes still has members.
-    retired = pa.array([one.segment for one in subject.lists if one.is_retired], pa.string())
+    retired = [one.segment for one in subject.lists if one.is_retired]
+    members = desired.members
+    if retired:
+        members = members.filter(pc.invert(pc.is_in(members["segment"], pa.array(retired))))
     return {
         "lists": pa.table({**columns, "position": pa.array(range(len(subject.lists)), pa.int64())}),
-        "members": desired.members.filter(pc.invert(pc.is_in(desired.members["segment"], retired))),
+        "members": members,
         "former": desired.former,
         "addresses": desired.addresses,
         "held_members": holdings.members,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,6 +15,7 @@ from regulars.home import Home
 from regulars.segment import load_segments
 from regulars.tables import CUSTOMER_REASONS, CUSTOMER_SCORES, GATE_RESULTS, GATES, NEXT_PRODUCTS, PLAYS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse, open_warehouse
+from regulars.workspace import Workspace
 
 ADDRESSES = "private.stg_customers"
 REASONS = ("reason_1", "reason_2", "reason_3", "likely_reason_for_leaving", "leaving_evidence")
@@ -100,6 +102,7 @@ class Desired:
 def read_desired(
     home: Home,
     as_of: date,
+    workspace: Workspace,
     sent_before: date | None = None,
     *,
     with_addresses: bool = True,
@@ -108,6 +111,7 @@ def read_desired(
     """The memberships of the night of `as_of`, with the permissions of this moment: one withdrawn since is not granted.
 
     Args:
+        workspace: where they stand.
         sent_before: as_of of the night that was sent last before this one.
         wanted: the columns of `GIVEN` that are; None for all of them.
         with_addresses: whether all addresses are wanted, by which a tool's contacts are told; else `addresses` is empty.
@@ -123,27 +127,27 @@ def read_desired(
         knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else NO_ADDRESSES_SQL
-        members = warehouse.arrow(_members_sql(addresses_sql, wanted), [knows_consents, as_of])
-        former = warehouse.arrow(FORMER_SQL, [as_of])
-        addresses = warehouse.arrow(addresses_sql if with_addresses else NO_ADDRESSES_SQL)
-        permitted = warehouse.arrow(PERMITTED_SQL, [sent_before or date.min])
+        members = workspace.table(warehouse.reader(_members_sql(addresses_sql, wanted), [knows_consents, as_of]))
+        former = workspace.table(warehouse.reader(FORMER_SQL, [as_of]))
+        addresses = workspace.table(warehouse.reader(addresses_sql if with_addresses else NO_ADDRESSES_SQL))
+        permitted = workspace.table(warehouse.reader(PERMITTED_SQL, [sent_before or date.min]))
     return Desired(as_of, version, members, former, addresses, permitted)
 
 
-def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_known_until: datetime) -> Desired:
+def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_known_until: datetime, workspace: Workspace) -> Desired:
     """The memberships of a past night, with the permissions and addresses that were known then. Nothing of it is ever sent."""
     version = _model_version(warehouse, as_of)
     _load_channels(warehouse, home)
     load_contact_permissions(warehouse, contacts_known_until)
     warehouse.create_temporary("past_addresses", f"as {PAST_ADDRESSES_SQL}", [contacts_known_until])
     addresses_sql = "select customer_id, address from past_addresses"
-    members = warehouse.arrow(_members_sql(addresses_sql, None), [True, as_of])
-    former, addresses, permitted = (
-        warehouse.arrow(FORMER_SQL, [as_of]),
-        warehouse.arrow(addresses_sql),
-        warehouse.arrow(PERMITTED_SQL, [date.min]),
+    queries: tuple[tuple[str, list[Any]], ...] = (
+        (_members_sql(addresses_sql, None), [True, as_of]),
+        (FORMER_SQL, [as_of]),
+        (addresses_sql, []),
+        (PERMITTED_SQL, [date.min]),
     )
-    return Desired(as_of, version, members, former, addresses, permitted)
+    return Desired(as_of, version, *(workspace.table(warehouse.reader(sql, parameters)) for sql, parameters in queries))
 
 
 def _members_sql(addresses_sql: str, wanted: Collection[str] | None) -> str:

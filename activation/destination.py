@@ -18,6 +18,7 @@ from activation import destinations as destination_modules
 from regulars.errors import ConfigurationError
 from regulars.home import Home
 from regulars.segment import Segment, load_segments
+from regulars.workspace import Workspace
 from regulars.yaml_file import Settings, YamlFile
 
 Action = Literal["enter", "leave", "update"]
@@ -108,7 +109,7 @@ class Changes:
 
     `enter` and `leave` have the columns segment, customer_id, address and content_hash; `update` has customer_id, address,
     content_hash and one column a field; `rows` has every member that is to stand on a list, with all columns of
-    `activation.desired.Desired.members`, in any order.
+    `activation.desired.Desired.members`, in any order. In the `workspace` there is room to write them.
     """
 
     as_of: date
@@ -118,6 +119,7 @@ class Changes:
     leave: pa.Table
     update: pa.Table
     rows: pa.Table
+    workspace: Workspace
 
 
 class Recorder(Protocol):

@@ -27,7 +27,7 @@ from activation.folder_exchange import former_name, switch_in
 from activation.list_columns import COLUMNS, LIVE_FORMULA, cells_of
 from activation.memory import NO_MEMORY
 from regulars.synced_files import sync_folder
-from regulars.warehouse.duckdb import connect
+from regulars.workspace import Workspace
 
 LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY, replaces_lists=True)
 """Files hold the members of every segment, with their contact_permission; who reads them answers for whom they contact."""
@@ -49,14 +49,16 @@ class Written:
     contents: Mapping[str, pa.Table]
 
 
-def lists_of(desired: Desired, lists: Sequence[SegmentList]) -> pa.Table:
+def lists_of(desired: Desired, lists: Sequence[SegmentList], workspace: Workspace) -> pa.Table:
     """The rows of the night's lists, as `activation.destination.Changes.rows`, whatever any destination holds."""
     subject = Subject("files", LISTS, Target("", "", ""), tuple(lists), {}, None, creates_contacts=False)
     nothing = Holdings(frozenset(), MEMBERS_SCHEMA.empty_table(), None)
-    return compare(subject, desired, nothing, NO_MEMORY, with_rows=True).rows
+    return compare(subject, desired, nothing, NO_MEMORY, workspace, with_rows=True).rows
 
 
-def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[SegmentList], rows: pa.Table) -> Written:
+def write_lists(
+    folder: Path, as_of: date, model_version: str, lists: Sequence[SegmentList], rows: pa.Table, workspace: Workspace
+) -> Written:
     """Write `<segment>.csv` for every list, and the manifest, as one folder that appears whole.
 
     A folder that holds exactly this already is left alone, and a retired list out. Files have mode 0600.
@@ -69,7 +71,7 @@ def write_lists(folder: Path, as_of: date, model_version: str, lists: Sequence[S
     aside.mkdir(mode=0o700)
     cells = cells_of(rows)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        entries = pool.map(lambda one: _write_list(aside / f"{one.segment}.csv", one, rows, cells), lists)
+        entries = pool.map(lambda one: _write_list(aside / f"{one.segment}.csv", one, rows, cells, workspace), lists)
         files = {f"{one.segment}.csv": entry | {"title": one.title} for one, entry in zip(lists, entries, strict=True)}
     contents = {files[f"{one.segment}.csv"]["sha256"]: _content(one, rows) for one in lists}
     manifest = {"as_of": as_of.isoformat(), "model_version": model_version, "columns": COLUMNS, "files": files}
@@ -112,13 +114,13 @@ def is_ours(folder: Path) -> bool:
         return False
 
 
-def _write_list(file: Path, one: SegmentList, rows: pa.Table, cells: Mapping[str, str]) -> dict[str, Any]:
+def _write_list(file: Path, one: SegmentList, rows: pa.Table, cells: Mapping[str, str], workspace: Workspace) -> dict[str, Any]:
     header = ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
     # Permission to be reached on another channel is no permission to be mailed.
     cells = cells if one.channel == "email" else {**cells, "email": "null"}
     line = ", '\",\"', ".join(cells[name] for name in COLUMNS)
     parameters = {"segment": one.segment} | ({"live": LIVE_FORMULA} if "$live" in line else {})
-    with connect() as database:
+    with workspace.database() as database:
         database.register("list_rows", rows)
         # Lines are put together before they are sorted: after it, one processor alone would do so.
         lines: pa.RecordBatchReader = database.sql(

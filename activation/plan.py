@@ -18,6 +18,7 @@ from activation.comparison import Comparison, ListFigures, Subject, compare
 from activation.desired import Desired
 from activation.destination import Changes, Holdings, Target
 from activation.memory import Memory
+from regulars.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,11 @@ class Plan:
         return "\n".join(["| list | now | enter | leave | of these expired | then |", "| --- | --- | --- | --- | --- | --- |", *rows])
 
 
-def make_plan(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, *, with_rows: bool) -> Plan:
+def make_plan(subject: Subject, desired: Desired, holdings: Holdings, memory: Memory, workspace: Workspace, *, with_rows: bool) -> Plan:
     """The plan for `subject`, with the rows of its lists where it is to be pushed."""
-    found = compare(subject, desired, holdings, memory, with_rows=with_rows)
+    found = compare(subject, desired, holdings, memory, workspace, with_rows=with_rows)
     body = _canonical(subject, desired.as_of, found)
-    changes = Changes(desired.as_of, desired.model_version, subject.lists, found.enter, found.leave, found.update, found.rows)
+    changes = Changes(desired.as_of, desired.model_version, subject.lists, found.enter, found.leave, found.update, found.rows, workspace)
     digest = hashlib.sha256(body.encode()).hexdigest()
     return Plan(subject.name, desired.as_of, subject.target, body, digest, found.figures, changes, found.standing)
 

@@ -22,6 +22,7 @@ from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import Kind, Run, refuse_when_overtaken, step
 from regulars.state import home_key
+from regulars.workspace import Workspace
 
 
 class SyncIncomplete(TryAgain):
@@ -73,10 +74,11 @@ def _open_sync(run: Run, name: str, secrets: Mapping[str, str] | None, *, with_r
     if latest is not None and run.as_of < latest:
         raise GuardStopped(f"{name}: nothing was sent, because the night of {run.as_of} is past: that of {latest} has been sent")
     configured = load_destination(run.home, name)
-    with FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}"):
+    lock = FileLock(run.home.state.parent / f"{name}.lock", purpose=f"the destination {name}")
+    with lock, Workspace(run.home, name) as workspace:
         destination = configured.connect(run.home, secrets)
         try:
-            yield _Sync(run, configured, destination, with_rows=with_rows)
+            yield _Sync(run, configured, destination, workspace, with_rows=with_rows)
         finally:
             destination.close()
 
@@ -87,16 +89,18 @@ class _Sync:
     Only a plan that is pushed needs all that the lists show.
     """
 
-    def __init__(self, run: Run, configured: Configured, destination: Destination, *, with_rows: bool):
+    def __init__(self, run: Run, configured: Configured, destination: Destination, workspace: Workspace, *, with_rows: bool):
         self._run = run
         self._configured = configured
         self._destination = destination
+        self._workspace = workspace
         self._ledger = Ledger(run.state, configured.name)
         self._replaces_lists = destination.capabilities.replaces_lists
         by_customer = destination.capabilities.contact_key == CUSTOMER_KEY
         self._desired = read_desired(
             run.home,
             run.as_of,
+            workspace,
             self._ledger.sent_before(run.as_of),
             with_addresses=not by_customer,
             wanted=None if with_rows else {"value_at_risk", *configured.settings.mapped_fields().values()},
@@ -124,7 +128,8 @@ class _Sync:
         holdings = self._destination.read(self._lists)
         if self._replaces_lists and self._ledger.pinned() == self._target:
             holdings = _with_beliefs(holdings, self._ledger.believed(but=holdings.lists))
-        return make_plan(subject, self._desired, holdings, self._ledger.memory(self._run.as_of), with_rows=with_rows)
+        memory = self._ledger.memory(self._run.as_of)
+        return make_plan(subject, self._desired, holdings, memory, self._workspace, with_rows=with_rows)
 
     def clear(self, plan: Plan) -> None:
         """Return when the plan may be pushed: it continues a push that began, is approved, or the guard lets it pass."""

@@ -27,7 +27,7 @@ class RunFailed(RegularsError):
 
 @dataclass
 class Measurement:
-    """Wall-clock seconds, processor seconds, and the largest sum of resident memory over the processes, in bytes, whole and by step."""
+    """Wall-clock seconds, processor seconds, and the largest sum of the processes' own memory, in bytes, whole and by step."""
 
     seconds: float = 0.0
     processor_seconds: float = 0.0
@@ -110,13 +110,15 @@ def _steps(file: Path, sql: str, parameters: Sequence[str] = ()) -> list[tuple[s
 
 
 def _bytes_and_seconds(process: psutil.Process) -> tuple[int, float]:
-    """Resident memory of a process and all that it has started, and the processor seconds of these and of those that have ended."""
+    """Resident memory of a process and all that it has started, but for pages of files, which the system takes back when it needs
+    the room; and the processor seconds of these and of those that have ended."""
     used, spent = 0, 0.0
     try:
         for one in (process, *process.children(recursive=True)):
             try:
                 with one.oneshot():
-                    used += one.memory_info().rss
+                    memory = one.memory_info()
+                    used += memory.rss - getattr(memory, "shared", 0)
                     spent += sum(one.cpu_times()[:4])  # its own, and its children's that it has waited for
             except psutil.NoSuchProcess:
                 continue

@@ -56,7 +56,7 @@ class Destination:
 
     def push(self, changes: Changes, record: Recorder) -> str:
         night = self._folder / changes.as_of.isoformat()
-        written = write_lists(night, changes.as_of, changes.model_version, changes.lists, changes.rows)
+        written = write_lists(night, changes.as_of, changes.model_version, changes.lists, changes.rows, changes.workspace)
         self._contents = written.contents
         self._point_latest_at(night.name)
         for one in changes.lists:

@@ -90,7 +90,7 @@ class Destination:
         night = changes.as_of.isoformat()
         self._refuse_later_night(night)
         with self._aside("written") as folder:
-            written = write_lists(folder, changes.as_of, changes.model_version, changes.lists, changes.rows)
+            written = write_lists(folder, changes.as_of, changes.model_version, changes.lists, changes.rows, changes.workspace)
             self._contents = written.contents
             manifest = _manifest(night, (folder / MANIFEST).read_bytes())
             known, version = self._seen.get(night, (b"", None))

@@ -23,7 +23,7 @@ from regulars.warehouse.compression import declared
 from regulars.warehouse.publication import publish
 from regulars.warehouse.restoration import ROTTEN_BLOCK, keep_snapshot, opened, restore
 from regulars.warehouse.slices import replace_slice
-from regulars.warehouse.warehouse import Lending
+from regulars.warehouse.warehouse import ROWS_PER_BATCH, Lending
 
 COLUMN_TYPES: dict[ColumnType, str] = {
     "text": "varchar",
@@ -133,7 +133,10 @@ class DuckDBWarehouse:
     def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         return self._connection.sql(sql, params=list(parameters)).to_arrow_table()
 
-    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+    def reader(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+        return self._connection.sql(sql, params=list(parameters)).to_arrow_reader()
+
+    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
         with self._connection.cursor() as cursor:
             yield from cursor.sql(sql, params=list(parameters)).to_arrow_reader(rows_per_batch)
 
@@ -205,12 +208,12 @@ def lend_to_dbt(home: Home) -> Iterator[Lending]:
         yield Lending(environment, lock.descriptor)
 
 
-def memory_limit(home: Home) -> str:
-    """What DuckDB may take for the home's warehouse, as it wants to be told."""
+def memory_limit(home: Home, part: float = 1.0) -> str:
+    """What DuckDB may take for the home's warehouse, or a part of that, as it wants to be told."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):  # no container, or one without a limit
         memory = min(memory, int(CONTAINER_MEMORY.read_text()))
-    return f"{int(memory * warehouse_settings(home).memory_share / 2**20)}MiB"
+    return f"{int(memory * warehouse_settings(home).memory_share * part / 2**20)}MiB"
 
 
 def _spill_folder(file: Path) -> Path:
@@ -221,16 +224,24 @@ def _declared(column: Column) -> str:
     return declared(column.name, COLUMN_TYPES[column.type], nullable=column.nullable)
 
 
-def connect(path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions."""
+def connect(
+    path: Path | str = ":memory:", *, read_only: bool = False, memory_limit: str | None = None, spill: Path | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with the settings that every use in Regulars shares: UTC, no downloads of extensions.
+
+    Args:
+        spill: folder for what does not fit into memory; default: beside the file, and for a database in memory none.
+    """
     connection = duckdb.connect(
         str(path),
         read_only=read_only,
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"},
     )
     connection.execute("set TimeZone = 'UTC'")
-    if path != ":memory:":
-        connection.execute(f"set temp_directory = {literal(str(_spill_folder(Path(path))))}")
+    if spill is None and path != ":memory:":
+        spill = _spill_folder(Path(path))
+    # By itself a database in memory would spill personal data into the working directory.
+    connection.execute(f"set temp_directory = {literal(str(spill or ''))}")
     if memory_limit is not None:
         connection.execute(f"set memory_limit = '{memory_limit}'")
     return connection

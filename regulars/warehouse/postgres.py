@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from regulars.warehouse.postgres_connection import address_of, become, connect, 
 from regulars.warehouse.postgres_copy import column_type, copy_in, copy_out
 from regulars.warehouse.postgres_roles import is_prepared, prepare
 from regulars.warehouse.slices import replace_slice
-from regulars.warehouse.warehouse import Lending, Role
+from regulars.warehouse.warehouse import ROWS_PER_BATCH, Lending, Role
 
 TOKENS = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|\?|%")
 DBT_ADDRESS = {
@@ -76,13 +77,24 @@ class PostgresWarehouse:
             return self._connection.execute(*_bound(sql, parameters)).fetchall()
 
     def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
-        with named_errors():
-            return pa.Table.from_batches(list(copy_out(self._connection, *_bound(sql, parameters), None)))
+        return pa.Table.from_batches(list(self._batches(self._connection, sql, parameters, None)))
 
-    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = 100_000) -> Iterator[pa.RecordBatch]:
-        with connect(self._home, read_only=True) as reader, named_errors():
+    def reader(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+        batches = self._batches(self._connection, sql, parameters, ROWS_PER_BATCH)
+        first = next(batches)
+        return pa.RecordBatchReader.from_batches(first.schema, chain([first], batches))
+
+    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
+        with connect(self._home, read_only=True) as reader:
             become(reader, self._role)
-            yield from copy_out(reader, *_bound(sql, parameters), rows_per_batch)
+            yield from self._batches(reader, sql, parameters, rows_per_batch)
+
+    @staticmethod
+    def _batches(
+        connection: psycopg.Connection[Any], sql: str, parameters: Sequence[Any], rows_per_batch: int | None
+    ) -> Iterator[pa.RecordBatch]:
+        with named_errors():
+            yield from copy_out(connection, *_bound(sql, parameters), rows_per_batch)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

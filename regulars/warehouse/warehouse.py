@@ -19,6 +19,9 @@ scoring score, activation activates, reporting reads; a rebuild builds, scores a
 `regulars.warehouse.postgres_roles` for what each may do."""
 
 
+ROWS_PER_BATCH = 100_000
+
+
 class Warehouse(Protocol):
     """One connection to the warehouse. SQL is what DuckDB and Postgres share, with `?` for parameters.
 
@@ -40,7 +43,10 @@ class Warehouse(Protocol):
     def arrow(self, sql: str, parameters: Sequence[Any] = ()) -> pa.Table:
         """All rows of a result as one Arrow table."""
 
-    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = 100_000) -> Iterator[pa.RecordBatch]:
+    def reader(self, sql: str, parameters: Sequence[Any] = ()) -> pa.RecordBatchReader:
+        """All rows of a result in bounded memory, to be read to the end before anything else is asked of the warehouse."""
+
+    def batches(self, sql: str, parameters: Sequence[Any] = (), rows_per_batch: int = ROWS_PER_BATCH) -> Iterator[pa.RecordBatch]:
         """A result as Arrow batches in bounded memory, read in a snapshot of its own."""
 
     def transaction(self) -> AbstractContextManager[None]:

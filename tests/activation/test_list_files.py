@@ -27,6 +27,8 @@ from activation.list_columns import COLUMNS
 from activation.list_files import read_lists, write_lists
 from activation.sync import plan_destination, push_destination
 from regulars.errors import GuardStopped, InputError
+from regulars.home import Home
+from regulars.workspace import Workspace
 
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 LIST = (SegmentList("loyal", "Loyal customers", "email"),)
@@ -72,9 +74,9 @@ def test_any_cell_round_trips_and_none_is_a_live_formula(ids: list[str], offer: 
         {"segment": "loyal", "customer_id": one, "address": one, "contact_permission": permission, "value_at_risk": value, "offer": offer}
         for one, permission in zip(ids, itertools.cycle(["granted", "denied"]), strict=False)
     ]
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, Workspace(Home(Path(folder)), "lists") as workspace:
         night = Path(folder) / "2026-03-01"
-        written = write_lists(night, D1, "m1", LIST, pa.Table.from_pylist(records, schema=ROWS))
+        written = write_lists(night, D1, "m1", LIST, pa.Table.from_pylist(records, schema=ROWS), workspace)
         read = rows_of(night / "loyal.csv")
         raw = (night / "loyal.csv").read_bytes().decode()
         found = read_lists(night)["loyal"]

@@ -23,6 +23,7 @@ from activation.list_columns import COLUMNS
 from activation.sync import plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped, RegularsError, TryAgain
 from regulars.object_store import ObjectStore
+from regulars.workspace import Workspace
 from tests.object_store import Bucket, ObjectStoreServer
 
 D1, D2 = date(2026, 3, 1), date(2026, 3, 2)
@@ -165,8 +166,8 @@ def test_of_16_runs_with_other_lists_one_publishes_and_with_the_same_all_succeed
         home = replace(bucket_shop.home, path=bucket_shop.home.path / f"run{next(places)}")
         home.path.mkdir()
         rows = [{"segment": "loyal", "customer_id": f"c{number}", "contact_permission": "unknown"}]
-        changes = Changes(as_of, "m1", LISTS, nothing, nothing, nothing, pa.Table.from_pylist(rows, ROWS))
-        with closing(configured.connect(home, None)) as destination:
+        with closing(configured.connect(home, None)) as destination, Workspace(home, "bucket") as workspace:
+            changes = Changes(as_of, "m1", LISTS, nothing, nothing, nothing, pa.Table.from_pylist(rows, ROWS), workspace)
             destination.read(LISTS)
             all_have_looked.wait(60)
             try:
