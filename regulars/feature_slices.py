@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from regulars.nights import kept_nights
 from regulars.run import Run
 from regulars.staging import models_fingerprint
 from regulars.tables import CANONICAL_TABLES, CUSTOMER_FEATURES, CUSTOMER_OUTCOMES, FEATURE_SLICES
@@ -55,7 +56,7 @@ def for_training(warehouse: Warehouse, run: Run, rows: Sequence[AsOfRow]) -> lis
     standing = {
         as_of: Slice(*rest) for as_of, *rest in warehouse.rows(f"select as_of_date, known_until, fingerprint, sampled_below from {SLICES}")
     }
-    kept = _kept_nights(warehouse, run)
+    kept = kept_nights(warehouse, run)
     wanted = []
     for row in rows:
         of_drawn = replace(row, sampled_below=drawn)
@@ -111,7 +112,7 @@ def prune_nights(warehouse: Warehouse, run: Run) -> None:
 
     A date that a training has learned from stays until no training does.
     """
-    kept = sorted({*_kept_nights(warehouse, run), run.as_of})
+    kept = sorted({*kept_nights(warehouse, run), run.as_of})
     learned_from = f"select as_of_date from {OUTCOMES}" if warehouse.exists(OUTCOMES) else "select cast(null as date) where false"
     for table in (FEATURES, SLICES):
         warehouse.execute(
@@ -123,16 +124,9 @@ def prune_nights(warehouse: Warehouse, run: Run) -> None:
         )
 
 
-def _kept_nights(warehouse: Warehouse, run: Run) -> set[date]:
-    rows = warehouse.rows(
-        "select as_of_date from control.nights order by as_of_date desc limit ?", [run.settings.prediction.keep_feature_nights]
-    )
-    return {as_of for (as_of,) in rows}
-
-
 def prune_trainings(warehouse: Warehouse, run: Run, earliest: date) -> None:
     """Delete what no training learns from any more: slices before its earliest cutoff, but for the nights that are kept."""
-    kept = sorted(_kept_nights(warehouse, run))
+    kept = sorted(kept_nights(warehouse, run))
     but_kept = f"and as_of_date not in ({', '.join('?' for _ in kept)})" if kept else ""
     for table in (FEATURES, OUTCOMES, SLICES):
         if warehouse.exists(table):

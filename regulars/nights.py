@@ -59,6 +59,14 @@ def open_night(warehouse: Warehouse, run: Run) -> datetime:
     return known_until
 
 
+def kept_nights(warehouse: Warehouse, run: Run) -> set[date]:
+    """The latest nights, which keep what could be computed again."""
+    rows = warehouse.rows(
+        f"select as_of_date from {NIGHTS.qualified_name} order by as_of_date desc limit ?", [run.settings.prediction.keep_feature_nights]
+    )
+    return {as_of for (as_of,) in rows}
+
+
 def _has_learned(warehouse: Warehouse, after: datetime, until: datetime) -> bool:
     """Whether any row of raw became known in between."""
     learned = " union all ".join(

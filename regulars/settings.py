@@ -115,7 +115,10 @@ class PredictionSettings(Settings):
         default=(), description="Ids of products that are no goods to recommend, such as postage or a gift card."
     )
     keep_feature_nights: int = Field(
-        default=7, ge=2, description="Nights whose features stay in the warehouse; those of an older one can be computed again at any time."
+        default=7,
+        ge=2,
+        description="Nights whose features, reasons and next products stay in the warehouse; those of an older one can be computed again "
+        "at any time.",
     )
     training: TrainingSettings = TrainingSettings()
     registry: Annotated[RegistrySettings, BeforeValidator(_as_registry)] = RegistrySettings()

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from models.serving import scorer_for
 from regulars.contact_permission import PRESENT, load_contact_permissions
 from regulars.home import Home
-from regulars.nights import note_configuration
+from regulars.nights import kept_nights, note_configuration
 from regulars.run import Kind, Run, step
 from regulars.segment import Segment, load_segments
-from regulars.tables import CUSTOMER_SCORES
+from regulars.tables import CUSTOMER_REASONS, CUSTOMER_SCORES, NEXT_PRODUCTS
 from regulars.warehouse import Warehouse, open_warehouse
 from scoring.arbitrate import write_plays
 from scoring.catalogue import load_catalogue
@@ -31,6 +31,7 @@ def match(home: Home, as_of: date, kind: Kind = "night") -> None:
         if (version := _model_version(warehouse, as_of)) is not None:
             told = write_reasons(warehouse, run, scorer_for(home, warehouse, as_of, run.settings, version))
             run.summary += f", reasons for {told:,} customers"
+        _prune_nights(warehouse, run)
         note_configuration(warehouse, run)
 
 
@@ -46,6 +47,13 @@ def write_segments(warehouse: Warehouse, run: Run, contacts_known_until: datetim
     write_next_products(warehouse, run)
     members = warehouse.rows("select count(*) from segments.segment_memberships where as_of_date = ?", [as_of])[0][0]
     return f"{members:,} memberships in {len(segments)} segments, {plays:,} plays"
+
+
+def _prune_nights(warehouse: Warehouse, run: Run) -> None:
+    """Delete what lists of nights that are kept no longer said beside their scores: nobody looks at it again, and it is most of a night."""
+    kept = sorted({*kept_nights(warehouse, run), run.as_of})
+    for table in (CUSTOMER_REASONS, NEXT_PRODUCTS):
+        warehouse.execute(f"delete from {table.qualified_name} where as_of_date not in ({', '.join('?' for _ in kept)})", kept)
 
 
 def _model_version(warehouse: Warehouse, as_of: date) -> str | None:

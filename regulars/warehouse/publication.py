@@ -16,11 +16,12 @@ from typing import Any
 import duckdb
 
 from regulars.literal import literal
-from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, all_tables
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_REASONS, CUSTOMER_SCORES, NEXT_PRODUCTS, all_tables
 from regulars.warehouse.compression import declared
 from regulars.warehouse.file_copy import copy_file
 
 UNPUBLISHED_SCHEMAS = ("private", "raw", "staging", "intermediate", "information_schema", "pg_catalog")
+KEPT_FOR_SOME_NIGHTS = [table.qualified_name for table in (CUSTOMER_FEATURES, CUSTOMER_REASONS, NEXT_PRODUCTS)]
 SLICES = {table.qualified_name: table.slice_by for table in all_tables() if table.slice_by}
 
 COLUMNS = """
@@ -61,8 +62,8 @@ def publish(connection: duckdb.DuckDBPyConnection, target: Path) -> None:
 def _write(connection: duckdb.DuckDBPyConnection, file: Path) -> bool:
     """Bring the file, new or the last copy, up to date; False where that holds what has been changed or is no more.
 
-    Of such a copy nothing is kept: what is deleted from a file may be read from its bytes for long. Features that only have
-    grown old are deleted all the same: a night would write those of a week anew.
+    Of such a copy nothing is kept: what is deleted from a file may be read from its bytes for long. What has only grown old is
+    deleted all the same: a night would write that of a week anew.
     """
     connection.execute(f"attach {literal(str(file))} as published")
     try:
@@ -113,8 +114,8 @@ def _moved_slices(connection: duckdb.DuckDBPyConnection, name: str) -> Moved | N
 
 
 def _may_go(connection: duckdb.DuckDBPyConnection, name: str, gone: Sequence[date]) -> bool:
-    """Features of a night that are kept no longer: of its customers its scores still tell, so nobody was erased with them."""
-    if not gone or name != CUSTOMER_FEATURES.qualified_name:
+    """What only the latest nights keep: of the customers of an older one its scores still tell, so nobody was erased with it."""
+    if not gone or name not in KEPT_FOR_SOME_NIGHTS:
         return not gone
     scored = connection.execute(f"select distinct as_of_date from {CUSTOMER_SCORES.qualified_name}").fetchall()
     return set(gone) <= {as_of for (as_of,) in scored}

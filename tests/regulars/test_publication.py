@@ -10,7 +10,7 @@ import pytest
 from regulars.home import Home
 from regulars.warehouse import DuckDBWarehouse, open_warehouse
 from regulars.warehouse.duckdb import connect
-from regulars.warehouse.publication import SLICES
+from regulars.warehouse.publication import KEPT_FOR_SOME_NIGHTS, SLICES
 
 ROOT = Path(__file__).resolve().parents[2]
 MONDAY, TUESDAY, WEDNESDAY = date(2025, 6, 30), date(2025, 7, 1), date(2025, 7, 2)
@@ -93,22 +93,23 @@ def test_it_is_the_warehouse(home: Home, happens: Callable[[DuckDBWarehouse], No
 
 
 @pytest.mark.parametrize("is_scored", [True, False])
-def test_features_that_grew_old_leave_the_copy_as_it_is_unless_nothing_else_tells_of_their_customers(home: Home, is_scored: bool) -> None:
+@pytest.mark.parametrize("name", KEPT_FOR_SOME_NIGHTS)
+def test_what_grew_old_leaves_the_copy_as_it_is_unless_nothing_else_tells_of_its_customers(home: Home, name: str, is_scored: bool) -> None:
     with open_warehouse(home) as warehouse:
         assert isinstance(warehouse, DuckDBWarehouse)
         nights = "select date '2025-06-30' + night::integer as as_of_date, customer::varchar as customer_id"
         warehouse.execute("create schema if not exists features")
-        warehouse.execute(f"create table features.customer_features as {nights} from range(2) n(night), range(1000) c(customer)")
+        warehouse.execute(f"create or replace table {name} as {nights} from range(2) n(night), range(1000) c(customer)")
         if is_scored:
             insert = "insert into scores.customer_scores by name select as_of_date, customer_id, 0.5 as churn_probability, 90 as"
             rest = "0 as expected_value, 365 as value_horizon_days, 0 as value_at_risk, 'EUR' as currency, 'm' as model_version"
-            warehouse.execute(f"{insert} churn_horizon_days, {rest}, 'rules' as scored_by from features.customer_features")
+            warehouse.execute(f"{insert} churn_horizon_days, {rest}, 'rules' as scored_by from {name}")
         warehouse.publish()
-        warehouse.execute("delete from features.customer_features where as_of_date = '2025-06-30'")
+        warehouse.execute(f"delete from {name} where as_of_date = '2025-06-30'")
         warehouse.publish()
-    assert held(home.published_warehouse)["features.customer_features"] == held(home.warehouse)["features.customer_features"]
+    assert held(home.published_warehouse)[name] == held(home.warehouse)[name]
     with connect(home.published_warehouse, read_only=True) as database:
-        ((first_row,),) = database.execute("select min(rowid) from features.customer_features").fetchall()
+        ((first_row,),) = database.execute(f"select min(rowid) from {name}").fetchall()
     assert (first_row > 0) == is_scored, "what is written anew begins at the first row"
 
 

@@ -11,7 +11,7 @@ import yaml
 
 from models.registry import FORMULA_VERSION
 from regulars.home import Home
-from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NIGHTS, Table
+from regulars.tables import CUSTOMER_FEATURES, CUSTOMER_SCORES, NEXT_PRODUCTS, NIGHTS, Table
 from regulars.warehouse import Warehouse, open_warehouse
 from regulars.warehouse.duckdb import COLUMN_TYPES
 from scoring.match import match
@@ -144,6 +144,25 @@ def test_the_same_night_again_changes_nothing(shop: Shop) -> None:
     shop.night(0, customers)
     assert [shop.rows(f"select * from segments.{table} order by all") for table in tables] == before
     assert before[2]
+
+
+def test_reasons_and_next_products_of_so_many_nights_stay_and_the_lists_of_all(shop: Shop) -> None:
+    shop.segment("loyal", who="orders_count >= 4")
+    file = shop.home.config / "prediction.yml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"keep_feature_nights": 2}))
+    for day in range(4):
+        shop.night(day, {"a": FITS})
+        with open_warehouse(shop.home) as warehouse:  # nothing is sold here that could be recommended
+            _insert(warehouse, NEXT_PRODUCTS, customer_id="a", as_of_date=FIRST_NIGHT + timedelta(days=day))
+    nights = {
+        table: [(as_of - FIRST_NIGHT).days for (as_of,) in shop.rows(f"select as_of_date from {table} order by 1")]
+        for table in ("scores.customer_reasons", "scores.next_products", "segments.segment_memberships")
+    }
+    assert nights == {
+        "scores.customer_reasons": [2, 3],
+        "scores.next_products": [2, 3],
+        "segments.segment_memberships": [0, 1, 2, 3],
+    }
 
 
 def test_a_control_arm_is_kept_for_ever(shop: Shop) -> None:
