@@ -180,11 +180,8 @@ class DuckDBWarehouse:
         if not rows.num_rows:
             # DuckDB 2.0.0: in a transaction, what is inserted into a new table after an empty insert is lost to `group by`.
             return
-        self._connection.register("appended_rows", rows)
-        try:
-            self._connection.execute(f"insert into {name} by name select * from appended_rows")
-        finally:
-            self._connection.unregister("appended_rows")
+        # DuckDB 2.0.0: what is registered within a transaction stays in memory until its end, even if it is unregistered before.
+        self._connection.from_arrow(rows).query("appended_rows", f"insert into {name} by name select * from appended_rows")
 
     def replace_slice(self, table: Table, value: Any, batches: Iterable[pa.Table | pa.RecordBatch]) -> int:
         return replace_slice(self, table, value, batches)

@@ -1,3 +1,4 @@
+import weakref
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,3 +18,17 @@ def test_nothing_appended_first_loses_nothing_that_follows(tmp_path: Path) -> No
         warehouse.create_temporary("new", "as select range::varchar as customer_id, 's' as segment, 'a' as arm from range(200000)")
         warehouse.execute("insert into arms (customer_id, segment, arm) select customer_id, segment, arm from new")
         assert warehouse.rows("select segment, arm, count(*) from arms group by 1, 2") == [("s", "a", 200_000)]
+
+
+def test_what_is_appended_is_held_no_longer_than_that(tmp_path: Path) -> None:
+    """A night's transaction appends more than memory holds."""
+    with open_warehouse(Home(tmp_path)) as warehouse, warehouse.transaction():
+        warehouse.create_temporary("filled", "(id bigint, name varchar)")
+        held = []
+        for number in range(3):
+            rows = pa.table({"id": [number] * 1000})
+            held.append(weakref.ref(rows))
+            warehouse.append_temporary("filled", rows)
+            del rows
+        assert [one() for one in held] == [None] * 3
+        assert warehouse.rows("select count(*), count(name), sum(id) from filled") == [(3000, 0, 3000)]
