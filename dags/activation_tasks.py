@@ -11,7 +11,7 @@ from airflow.sdk import chain, task, task_group
 from plan_approval import PlanApproval
 from regulars.api_pools import api_pool, destination_kinds
 from stage_assets import LISTS, SEGMENTS
-from task_frame import RETRY, secrets_from, the_home, worth_retrying_or_final
+from task_frame import PATIENT_RETRY, RETRY, secrets_from, the_home, worth_retrying_or_final
 
 IN_PROCESS = "dag_test"
 """Whom Airflow names as the one who triggered a run of `airflow dags test` and `dag.test()`."""
@@ -49,7 +49,7 @@ def plan(destination: str, as_of: str, dag_run: Any = None) -> dict[str, str]:
     return {"as_of": as_of, "destination": destination}
 
 
-@task(map_index_template="{{ destination }}", inlets=[SEGMENTS], outlets=[LISTS], **RETRY)
+@task(map_index_template="{{ destination }}", inlets=[SEGMENTS], outlets=[LISTS], **PATIENT_RETRY)
 @worth_retrying_or_final
 def push(destination: str, as_of: str, outlet_events: Any = None) -> None:
     """Bring the planned changes to one destination, read them back, and write them to the ledger."""

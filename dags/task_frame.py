@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
@@ -13,6 +14,13 @@ WRITER_POOL = "warehouse_writer"
 RETRY: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=30)}
 """For every task: one is tried again when it said so (another process is at work, an API did not answer) or when its process
 was killed. Any other error ends it at once, for it would come again."""
+PATIENT_RETRY: dict[str, Any] = {
+    "retries": 16,
+    "retry_delay": RETRY["retry_delay"],
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+}
+"""For one that may meet a training, which is at work for up to two hours, or a tool that is down for as long."""
 
 
 def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,7 +36,7 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except RegularsError as error:
             report_failure(str(error), error.exit_code)
-            if isinstance(error, TryAgain):
+            if isinstance(error, TryAgain) and not _is_waited_for():
                 raise
             raise AirflowFailException(str(error)) from None
         except AirflowException:
@@ -38,6 +46,13 @@ def worth_retrying_or_final(function: Callable[..., Any]) -> Callable[..., Any]:
             raise AirflowFailException(str(Unforeseen(error))) from None
 
     return run
+
+
+def _is_waited_for() -> bool:
+    """Whether a person waits at the terminal, who has seen a few tries by now."""
+    from airflow.sdk import get_current_context
+
+    return "REGULARS_PROGRESS" in os.environ and get_current_context()["ti"].try_number > RETRY["retries"]
 
 
 def the_home() -> Any:

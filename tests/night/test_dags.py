@@ -2,6 +2,9 @@
 
 import json
 import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,6 +12,7 @@ import pytest
 from activation.destination import destination_types
 from regulars.api_pools import destination_kinds, pools
 from regulars.clock import utc_hour
+from regulars.errors import TryAgain
 from regulars.home import Home
 from tests.campaigns.night_process import steps
 from tests.night.conftest import FIRST_NIGHT
@@ -38,6 +42,32 @@ def test_each_api_has_a_pool_of_its_own(dags: dict[str, Any]) -> None:
 def test_a_night_waits_for_a_late_training(dags: dict[str, Any]) -> None:
     first = dags["retention_nightly"].get_task("open")
     assert first.retries * first.retry_delay.total_seconds() >= 2 * 3600
+
+
+def test_an_approved_push_waits_for_a_training_that_began_meanwhile(dags: dict[str, Any]) -> None:
+    for kind in destination_kinds():
+        push = dags["retention_nightly"].get_task(f"activate_{kind}.push")
+        waits = [min(push.retry_delay * push.retry_exponential_backoff**number, push.max_retry_delay) for number in range(push.retries)]
+        assert sum(waits, timedelta()) >= timedelta(hours=2)
+
+
+@pytest.mark.parametrize(("watched", "tries", "is_final"), [(True, 2, False), (True, 3, True), (False, 3, False), (False, 16, False)])
+def test_who_waits_at_the_terminal_is_told_after_a_few_tries(
+    dags: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, watched: bool, tries: int, is_final: bool
+) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    from task_frame import worth_retrying_or_final
+
+    def busy() -> None:
+        raise TryAgain("a training is running")
+
+    monkeypatch.setattr("airflow.sdk.get_current_context", lambda: {"ti": SimpleNamespace(try_number=tries)})
+    monkeypatch.delenv("REGULARS_PROGRESS", raising=False)
+    if watched:
+        monkeypatch.setenv("REGULARS_PROGRESS", str(tmp_path / "progress"))
+    with pytest.raises(AirflowFailException if is_final else TryAgain, match="a training is running"):
+        worth_retrying_or_final(busy)()
 
 
 def test_assets_count_rows_and_name_nobody(airflow_home: Home, finished_home: Home) -> None:
