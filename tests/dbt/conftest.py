@@ -39,7 +39,7 @@ class ScratchWarehouse:
         self.path = path
         self.project = project
         self.inputs = (*tables.CANONICAL_TABLES, tables.AS_OF_DATES, tables.PARAMETERS, tables.STAGED_ROWS)
-        with duckdb.connect(str(path)) as connection:
+        with self.connect() as connection:
             for table in self.inputs:
                 columns = ", ".join(
                     f'"{column.name}" {COLUMN_TYPES[column.type]}{"" if column.nullable else " not null"}' for column in table.columns
@@ -47,14 +47,18 @@ class ScratchWarehouse:
                 connection.execute(f"create schema if not exists {table.schema}")
                 connection.execute(f"create table {table.qualified_name} ({columns})")
 
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """As dbt/profiles.yml does: dbt in this process keeps the file open, and the engine wants all to open it alike."""
+        return duckdb.connect(str(self.path), config={"memory_limit": "4GiB", "temp_directory": f"{self.path}.tmp"})
+
     def run(self, statement: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.path)) as connection:
+        with self.connect() as connection:
             return connection.execute(statement, list(parameters)).fetchall()
 
     def replace(self, table: tables.Table, rows: Iterable[Mapping[str, Any]]) -> None:
         """Replace the table's rows; columns that a row does not name are null."""
         values = pyarrow.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows])
-        with duckdb.connect(str(self.path)) as connection:
+        with self.connect() as connection:
             connection.execute(f"delete from {table.qualified_name}")
             if values.num_rows:
                 connection.register("replacement", values)

@@ -70,7 +70,7 @@ SWAPPED_BETWEEN_TIES = {"526632", "526633", "542152", "542153"}
 
 
 def test_orders_are_those_of_the_reference(scratch_warehouse, real_orders):
-    with duckdb.connect(str(scratch_warehouse.path)) as connection:
+    with scratch_warehouse.connect() as connection:
         for statement in LANDING.split(";\n"):
             connection.execute(statement.replace("$file", f"'{real_orders / 'online_retail_II.csv.gz'}'"))
     scratch_warehouse.set_as_of_dates([(AS_OF, dt.datetime.combine(AS_OF, dt.time()), "night")])

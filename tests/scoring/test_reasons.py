@@ -379,12 +379,16 @@ def test_the_same_night_again_and_in_other_batches_tells_the_same(
     rows = table_of(matched_shop)
     monkeypatch.setattr(reasons_module, "ROWS_PER_BATCH", rows_per_batch)
     with open_warehouse(matched_shop) as warehouse:
-        yesterday = [rows[0] | {"as_of_date": AS_OF - timedelta(days=1)}]
-        warehouse.append(CUSTOMER_REASONS, pa.Table.from_pylist(yesterday))
+        tomorrow = AS_OF + timedelta(days=1)
+        of_tomorrow = [rows[0] | {"as_of_date": tomorrow}]
+        warehouse.append(CUSTOMER_REASONS, pa.Table.from_pylist(of_tomorrow))
+        night = {"as_of_date": tomorrow, "known_until": datetime.combine(tomorrow, datetime.min.time()), "run_id": "r", "config_hash": "h"}
+        warehouse.append(NIGHTS, pa.Table.from_pylist([night]))
     match(matched_shop, AS_OF)
-    assert table_of(matched_shop) == [*yesterday, *rows]
+    assert table_of(matched_shop) == [*rows, *of_tomorrow]
     with open_warehouse(matched_shop) as warehouse:
-        warehouse.execute(f"delete from {CUSTOMER_REASONS.qualified_name} where as_of_date < ?", [AS_OF])
+        for table in (CUSTOMER_REASONS, NIGHTS):
+            warehouse.execute(f"delete from {table.qualified_name} where as_of_date > ?", [AS_OF])
 
 
 def test_a_night_without_members_tells_nothing(matched_shop: Home, tmp_path: Path) -> None:
