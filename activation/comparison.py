@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from activation.desired import Desired
 from activation.destination import CONTACTS_SCHEMA, CUSTOMER_KEY, Capabilities, Holdings, SegmentList, Target
 from activation.memory import Memory
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 FIELDS: dict[str, tuple[str, str]] = {
     "churn_probability": ("number", "round(churn_probability, 3)"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from regulars.home import Home
 from regulars.segment import load_segments
 from regulars.tables import CUSTOMER_REASONS, CUSTOMER_SCORES, GATE_RESULTS, GATES, NEXT_PRODUCTS, PLAYS, SEGMENT_MEMBERSHIPS
 from regulars.warehouse import Warehouse, open_warehouse
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 ADDRESSES = "private.stg_customers"
 REASONS = ("reason_1", "reason_2", "reason_3", "likely_reason_for_leaving", "leaving_evidence")
@@ -82,6 +82,10 @@ where account_rank = 1 and normalised_email like '%@%'
 """What private.stg_customers says of the present, at a past moment."""
 
 
+Query = tuple[str, list[Any]]
+"""SQL and its parameters."""
+
+
 @dataclass(frozen=True)
 class Desired:
     """The night's memberships, read in one go so that the warehouse is not held while a tool is talked to.
@@ -127,11 +131,13 @@ def read_desired(
         knows_consents = _load_present_permissions(warehouse, home)
         has_addresses = warehouse.exists(ADDRESSES)
         addresses_sql = ADDRESSES_SQL if has_addresses else NO_ADDRESSES_SQL
-        members = workspace.table(warehouse.reader(_members_sql(addresses_sql, wanted), [knows_consents, as_of]))
-        former = workspace.table(warehouse.reader(FORMER_SQL, [as_of]))
-        addresses = workspace.table(warehouse.reader(addresses_sql if with_addresses else NO_ADDRESSES_SQL))
-        permitted = workspace.table(warehouse.reader(PERMITTED_SQL, [sent_before or date.min]))
-    return Desired(as_of, version, members, former, addresses, permitted)
+        queries: tuple[Query, ...] = (
+            (_members_sql(addresses_sql, wanted), [knows_consents, as_of]),
+            (FORMER_SQL, [as_of]),
+            (addresses_sql if with_addresses else NO_ADDRESSES_SQL, []),
+            (PERMITTED_SQL, [sent_before or date.min]),
+        )
+        return Desired(as_of, version, *_tables(warehouse, workspace, queries))
 
 
 def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_known_until: datetime, workspace: Workspace) -> Desired:
@@ -141,13 +147,18 @@ def read_past_desired(warehouse: Warehouse, home: Home, as_of: date, contacts_kn
     load_contact_permissions(warehouse, contacts_known_until)
     warehouse.create_temporary("past_addresses", f"as {PAST_ADDRESSES_SQL}", [contacts_known_until])
     addresses_sql = "select customer_id, address from past_addresses"
-    queries: tuple[tuple[str, list[Any]], ...] = (
+    queries: tuple[Query, ...] = (
         (_members_sql(addresses_sql, None), [True, as_of]),
         (FORMER_SQL, [as_of]),
         (addresses_sql, []),
         (PERMITTED_SQL, [date.min]),
     )
-    return Desired(as_of, version, *(workspace.table(warehouse.reader(sql, parameters)) for sql, parameters in queries))
+    return Desired(as_of, version, *_tables(warehouse, workspace, queries))
+
+
+def _tables(warehouse: Warehouse, workspace: Workspace, queries: Sequence[Query]) -> Iterator[pa.Table]:
+    for sql, parameters in queries:
+        yield workspace.table(warehouse.reader(sql, parameters))
 
 
 def _members_sql(addresses_sql: str, wanted: Collection[str] | None) -> str:

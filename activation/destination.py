@@ -18,7 +18,7 @@ from activation import destinations as destination_modules
 from regulars.errors import ConfigurationError
 from regulars.home import Home
 from regulars.segment import Segment, load_segments
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 from regulars.yaml_file import Settings, YamlFile
 
 Action = Literal["enter", "leave", "update"]

@@ -27,7 +27,7 @@ from activation.folder_exchange import former_name, switch_in
 from activation.list_columns import COLUMNS, LIVE_FORMULA, cells_of
 from activation.memory import NO_MEMORY
 from regulars.synced_files import sync_folder
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 LISTS = Capabilities(channels=frozenset({"email", "sms", "post", "ads"}), mails=False, contact_key=CUSTOMER_KEY, replaces_lists=True)
 """Files hold the members of every segment, with their contact_permission; who reads them answers for whom they contact."""

@@ -10,7 +10,7 @@ from activation.list_files import lists_of, write_lists
 from regulars.run import Run
 from regulars.segment import load_segments
 from regulars.warehouse import Warehouse
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 
 def write_past_lists(warehouse: Warehouse, run: Run, contacts_known_until: datetime) -> str:

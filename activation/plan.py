@@ -18,7 +18,7 @@ from activation.comparison import Comparison, ListFigures, Subject, compare
 from activation.desired import Desired
 from activation.destination import Changes, Holdings, Target
 from activation.memory import Memory
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from regulars.file_lock import FileLock
 from regulars.home import Home
 from regulars.run import Kind, Run, refuse_when_overtaken, step
 from regulars.state import home_key
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 
 class SyncIncomplete(TryAgain):

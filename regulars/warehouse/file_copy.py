@@ -15,7 +15,7 @@ FICLONE = 0x40049409
 """Linux: make a copy that shares its blocks with the original until one of them changes."""
 
 PAST_THE_MEMORY = getattr(os, "O_DIRECT", 0)
-"""Linux again."""
+"""Linux: write without filling the page cache. Elsewhere the flag does nothing."""
 
 WINDOW = 64 << 20
 """What is mapped counts as this process's memory."""

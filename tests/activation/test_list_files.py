@@ -28,7 +28,7 @@ from activation.list_files import read_lists, write_lists
 from activation.sync import plan_destination, push_destination
 from regulars.errors import GuardStopped, InputError
 from regulars.home import Home
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 D1, D2, D3 = date(2026, 3, 1), date(2026, 3, 2), date(2026, 3, 3)
 LIST = (SegmentList("loyal", "Loyal customers", "email"),)

@@ -23,7 +23,7 @@ from activation.list_columns import COLUMNS
 from activation.sync import plan_destination, push_destination
 from regulars.errors import ConfigurationError, GuardStopped, RegularsError, TryAgain
 from regulars.object_store import ObjectStore
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 from tests.object_store import Bucket, ObjectStoreServer
 
 D1, D2 = date(2026, 3, 1), date(2026, 3, 2)

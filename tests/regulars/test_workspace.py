@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 
 from regulars.home import Home
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPILLS = """
 from regulars.home import Home
-from regulars.workspace import Workspace
+from regulars.warehouse.workspace import Workspace
 with Workspace(Home.from_environment(), "lists") as workspace, workspace.database() as database:
     database.execute("set memory_limit = '60MB'")
     database.execute("create table spilt as select md5(range::varchar) || md5((-range)::varchar) as x from range(2000000)")
